@@ -1,0 +1,112 @@
+"""Answer API Gateway: an IAM policy for everything that the caller may do, or an explicit Deny of everything.
+
+Chalice's AuthResponse is not used: without routes it is an Allow of nothing, and API Gateway caches an answer
+for the token, so that a policy for the request at hand would refuse the caller's next one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from chalicelib.admit.bearer import Refused
+from chalicelib.model.iam import deny_everything, iam_statements
+from chalicelib.model.policy import compact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from chalicelib.admit.bearer import Caller, Verifier
+    from chalicelib.model.policy import Policy
+
+# The quota of WebSocket and HTTP APIs; REST APIs take more, but nothing of ours should come near it.
+ANSWER_BYTES: Final = 8192
+
+_METHOD_ARN: Final = re.compile(
+    r"(arn:[a-z\-]+:execute-api:[a-z0-9\-]+:[0-9]{12}:[A-Za-z0-9\-]+/[A-Za-z0-9_\-]+)/[A-Z]+(?:/.*)?",
+    re.DOTALL,
+)
+
+
+def answer(
+    header: str | None,
+    method_arn: str,
+    verifier: Verifier,
+    policies_of: Callable[[Sequence[str]], Sequence[Policy]],
+    *,
+    log: Callable[..., None],
+) -> dict[str, Any]:
+    """Return the authorizer's answer for a bearer header; it never raises, and a refusal gives no reason.
+
+    `policies_of` gives the policies of those groups that have one. `log(outcome, **fields)` hears the reason:
+    `admitted` with principal, groups, token_id; `denied` with code (see `Refused`, and `no_policy`,
+    `too_large`, `method_arn`, `error`). The token is in neither.
+    """
+    try:
+        return _decide(header, method_arn, verifier, policies_of, log)
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever breaks, the gateway hears a Deny
+        return _denied_by_error(error, log)
+
+
+def _decide(
+    header: str | None,
+    method_arn: str,
+    verifier: Verifier,
+    policies_of: Callable[[Sequence[str]], Sequence[Policy]],
+    log: Callable[..., None],
+) -> dict[str, Any]:
+    caller = verifier.verify(header)
+    if isinstance(caller, Refused):
+        return _denied(log, code=caller.code)
+    about = {"principal": caller.principal, "token_id": caller.token_id}
+    arn = _METHOD_ARN.fullmatch(method_arn)
+    if arn is None:
+        return _denied(log, code="method_arn", **about)
+    asked = policies_of(caller.groups) if caller.groups else ()
+    policies = [policy for policy in asked if policy.group in caller.groups]
+    if not policies:
+        return _denied(log, code="no_policy", **about)
+    admitted = _admitted(caller, policies, arn[1])
+    if len(json.dumps(admitted)) > ANSWER_BYTES:
+        return _denied(log, code="too_large", **about)
+    log("admitted", groups=admitted["context"]["groups"], **about)
+    return admitted
+
+
+def _admitted(caller: Caller, policies: Sequence[Policy], arn_base: str) -> dict[str, Any]:
+    statements = [statement for policy in policies for statement in policy.statements]
+    return {
+        "principalId": caller.principal,
+        "policyDocument": _document(iam_statements(statements, caller.principal, arn_base)),
+        # API Gateway passes strings on; a list or an object in the context makes it answer 500.
+        "context": {
+            "principal": caller.principal,
+            "groups": ",".join(policy.group for policy in policies),
+            "exp": str(caller.expires_at),
+            "grants": compact(statements),
+        },
+    }
+
+
+def _denied(log: Callable[..., None], **fields: str | None) -> dict[str, Any]:
+    log("denied", **fields)
+    return _refusal()
+
+
+def _denied_by_error(error: Exception, log: Callable[..., None]) -> dict[str, Any]:
+    try:
+        # The kind alone: an exception's text may quote what it choked on, and that may be the token.
+        log("denied", code="error", error=type(error).__name__)
+    except Exception as second:  # noqa: BLE001 - a broken log must not turn a Deny into a failure
+        sys.stderr.write(f'{{"outcome": "denied", "code": "error", "error": "{type(second).__name__}"}}\n')
+    return _refusal()
+
+
+def _refusal() -> dict[str, Any]:
+    return {"principalId": "anonymous", "policyDocument": _document([deny_everything()]), "context": {}}
+
+
+def _document(statements: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": statements}

@@ -1,0 +1,200 @@
+"""Keep the public keys of one issuer: fresh, through rotation, through an outage, and through a flood.
+
+When a fetch may happen:
+
+    no keys yet               at once, then every RETRY seconds until one succeeds
+    keys older than MAX_AGE   at once; where that fails, every COOLDOWN seconds, and the last good keys serve
+    an unknown key id         when COOLDOWN seconds have passed since the last fetch, however many ask
+    keys older than KEEP      as with no keys, and nothing is served meanwhile: KeysUnavailable
+
+Why not PyJWT's PyJWKClient: it reads the clock itself, drops its keys when they expire while the issuer is
+away, retries a failing issuer on every request (its cooldown counts successes only), and bounds neither the
+size of a response nor the time that a dripping one takes. Its PyJWK parses each key here.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import json
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt import PyJWK
+from jwt.exceptions import PyJWTError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+MAX_AGE: Final = 300.0
+COOLDOWN: Final = 30.0
+RETRY: Final = 5.0
+KEEP: Final = 3600.0
+TIMEOUT: Final = 3.0
+MAX_BYTES: Final = 256 * 1024
+ALGORITHMS: Final = ("RS256", "ES256")
+RSA_BITS: Final = (2048, 8192)
+
+
+class KeysUnavailable(Exception):  # noqa: N818 - reads as a fact where it is caught
+    """The issuer's keys cannot be had, and none are left that may still serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    by_id: Mapping[str, PyJWK]
+    fetched_at: float
+
+
+class Keys:
+    """Find an issuer's key by its id; safe to share between threads, one fetch at a time."""
+
+    def __init__(self, url: str, *, clock: Callable[[], float], log: Callable[..., None]) -> None:
+        """Take the JWKS address; ValueError if it is neither https nor on this machine.
+
+        `clock` gives seconds (`time.time`: a monotonic clock stands still while a Lambda is frozen, and its
+        keys would grow old unseen). `log(outcome, **fields)` hears of each fetch that failed.
+        """
+        self._address = _address(url)
+        self._clock = clock
+        self._log = log
+        self._lock = threading.Lock()
+        self._held: _Held | None = None
+        self._tried_at: float | None = None
+
+    def key(self, key_id: str) -> PyJWK | None:
+        """Return the key, or None if the issuer has none of this id; may raise KeysUnavailable."""
+        now, held = self._clock(), self._held
+        if held is not None and now - held.fetched_at < MAX_AGE and key_id in held.by_id:
+            return held.by_id[key_id]  # without the lock: a flood of unknown ids must not hold these up
+        with self._lock:
+            now = self._clock()
+            if self._may_fetch(key_id, now):
+                self._fetch(now)
+            held = self._held
+        if held is None or now - held.fetched_at >= KEEP:
+            raise KeysUnavailable
+        return held.by_id.get(key_id)
+
+    def _may_fetch(self, key_id: str, now: float) -> bool:
+        held, tried_at = self._held, self._tried_at
+        if tried_at is None:
+            return True
+        if held is None or now - held.fetched_at >= KEEP:
+            return now - tried_at >= RETRY
+        stale = now - held.fetched_at >= MAX_AGE
+        failed = tried_at > held.fetched_at
+        if stale and not failed:
+            return True
+        return (stale or key_id not in held.by_id) and now - tried_at >= COOLDOWN
+
+    def _fetch(self, now: float) -> None:
+        self._tried_at = now
+        try:
+            by_id = parse(_get(self._address))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            age = None if self._held is None else round(now - self._held.fetched_at)
+            self._log("jwks_unavailable", reason=f"{type(error).__name__}: {error}", keys_age=age)
+        else:
+            # All at once, never merged: a key that the issuer took back is gone with the next fetch.
+            self._held = _Held(by_id, now)
+
+
+def parse(body: bytes) -> dict[str, PyJWK]:
+    """Return the usable signing keys of a JWKS document by id; ValueError if it is none or holds none.
+
+    A key that we cannot use is passed over, for issuers publish encryption keys and newer algorithms beside.
+    Usable: RSA of 2048 to 8192 bits or P-256, public, with an id, for signing, its `alg` one of ours.
+    """
+    try:
+        document = json.loads(body)
+    except RecursionError:
+        raise ValueError("the JWKS is nested too deeply") from None
+    listed = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(listed, list):
+        raise ValueError("the JWKS is no object with a list of keys")  # noqa: TRY004 - the document is wrong
+    by_id: dict[str, PyJWK] = {}
+    for item in listed:
+        key = _signing_key(item) if isinstance(item, dict) else None
+        if key is not None and key.key_id:
+            by_id.setdefault(key.key_id, key)
+    if not by_id:
+        raise ValueError("the JWKS holds no key that can verify RS256 or ES256")
+    return by_id
+
+
+def _signing_key(item: dict[str, Any]) -> PyJWK | None:
+    operations = item.get("key_ops", ["verify"])
+    if item.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
+        return None
+    # Before PyJWK sees it: of these members it expects strings, and kty "oct" would make an HMAC key.
+    kid, algorithm = item.get("kid"), item.get("alg", "RS256" if item.get("kty") == "RSA" else "ES256")
+    if item.get("kty") not in ("RSA", "EC") or not isinstance(kid, str) or algorithm not in ALGORITHMS:
+        return None
+    try:
+        key = PyJWK(item, algorithm)
+    except (PyJWTError, TypeError, ValueError, KeyError, AttributeError):
+        return None
+    return key if _is_ours(key.key) else None
+
+
+def _is_ours(public: object) -> bool:
+    least, most = RSA_BITS
+    if isinstance(public, RSAPublicKey):
+        return least <= public.key_size <= most
+    return isinstance(public, EllipticCurvePublicKey) and isinstance(public.curve, SECP256R1)
+
+
+def _address(url: str) -> SplitResult:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme not in ("https", "http") or not host or parts.username is not None:
+        raise ValueError("JWKS_URL must be https://host/path, without user information")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ValueError(f"JWKS_URL must be https: plain http is for this machine alone, not for {host}")
+    return parts
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _get(address: SplitResult) -> bytes:
+    """Fetch the document within TIMEOUT and MAX_BYTES; follows no redirect, for it could leave https."""
+    kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
+    connection = kind(address.hostname or "", address.port, timeout=TIMEOUT)
+    ends_at = time.monotonic() + TIMEOUT
+    connection.connect()
+    # A socket's time-out counts from the last byte, so a server that drips could hold us for ever.
+    deadline = threading.Timer(ends_at - time.monotonic(), _shut, (connection.sock,))
+    deadline.daemon = True
+    deadline.start()
+    try:
+        target = (address.path or "/") + (f"?{address.query}" if address.query else "")
+        connection.request("GET", target, headers={"Accept": "application/json"})
+        response = connection.getresponse()
+        body = response.read(MAX_BYTES + 1)
+        if response.status != http.client.OK:
+            raise ValueError(f"the issuer answered {response.status}")
+        if len(body) > MAX_BYTES:
+            raise ValueError(f"the JWKS is larger than {MAX_BYTES} bytes")
+        return body
+    finally:
+        deadline.cancel()
+        connection.close()
+
+
+def _shut(sock: socket.socket) -> None:
+    # The plain socket's method: SSLSocket's own forgets its TLS state under the thread that reads.
+    with suppress(OSError):  # closed already: there is nothing to end
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)

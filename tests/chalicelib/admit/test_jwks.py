@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import RSAAlgorithm
+
+from chalicelib.admit import jwks
+from chalicelib.admit.jwks import Keys, KeysUnavailable, parse
+from tests.chalicelib.admit.issuer import Clock, JwksServer, Log, ec_key, jwk, rsa_key
+
+if TYPE_CHECKING:
+    import http.server
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def server() -> Iterator[JwksServer]:
+    with JwksServer(jwk(rsa_key(), "rsa-1", alg="RS256"), jwk(ec_key(), "ec-1")) as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+@pytest.fixture
+def keys(server: JwksServer, clock: Clock, log: Log) -> Keys:
+    return Keys(server.url, clock=clock, log=log)
+
+
+def test_keys_are_fetched_once_and_served_for_their_maximum_age(
+    keys: Keys, server: JwksServer, clock: Clock
+) -> None:
+    assert server.fetches == 0
+
+    for _ in range(50):
+        assert keys.key("rsa-1") is not None
+        assert keys.key("ec-1") is not None
+    clock.now += 299
+
+    assert keys.key("rsa-1") is not None
+    assert server.fetches == 1
+
+
+def test_keys_past_their_maximum_age_are_fetched_again(keys: Keys, server: JwksServer, clock: Clock) -> None:
+    keys.key("rsa-1")
+    clock.now += 300
+
+    keys.key("rsa-1")
+
+    assert server.fetches == 2
+
+
+def test_a_flood_of_unknown_key_ids_makes_one_fetch_per_cooldown(
+    keys: Keys, server: JwksServer, clock: Clock
+) -> None:
+    keys.key("rsa-1")
+
+    for second in range(120):
+        clock.now += 1
+        for number in range(25):
+            assert keys.key(f"made-up-{second}-{number}") is None
+
+    assert server.fetches == 1 + 4
+
+
+def test_a_flood_from_many_threads_at_once_makes_one_fetch(
+    keys: Keys, server: JwksServer, clock: Clock
+) -> None:
+    keys.key("rsa-1")
+    clock.now += 31
+    server.delay = 0.2
+
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(keys.key, [f"made-up-{number}" for number in range(64)]))
+
+    assert found == [None] * 64
+    assert server.fetches == 2
+
+
+def test_the_first_fetch_is_made_once_for_all_that_wait(keys: Keys, server: JwksServer) -> None:
+    server.delay = 0.2
+
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(keys.key, ["rsa-1"] * 64))
+
+    assert None not in found
+    assert server.fetches == 1
+
+
+def test_a_known_key_is_not_held_up_by_the_fetch_for_an_unknown_one(
+    keys: Keys, server: JwksServer, clock: Clock
+) -> None:
+    keys.key("rsa-1")
+    clock.now += 31
+    server.delay = 1.0
+    asking = threading.Thread(target=keys.key, args=("made-up",))
+    asking.start()
+    while server.fetches < 2:
+        time.sleep(0.01)
+
+    begun = time.monotonic()
+    found = keys.key("rsa-1")
+
+    assert found is not None
+    assert time.monotonic() - begun < 0.5
+    asking.join()
+
+
+def test_a_new_key_is_found_when_the_cooldown_is_over_and_the_old_one_is_gone(
+    keys: Keys, server: JwksServer, clock: Clock
+) -> None:
+    keys.key("rsa-1")
+    server.publish(jwk(rsa_key("two"), "rsa-2"))
+
+    assert keys.key("rsa-2") is None
+    clock.now += 30
+
+    assert keys.key("rsa-2") is not None
+    assert keys.key("rsa-1") is None
+
+
+def test_the_last_good_keys_serve_through_an_outage_of_an_hour(
+    keys: Keys, server: JwksServer, clock: Clock, log: Log
+) -> None:
+    keys.key("rsa-1")
+    server.status = 503
+
+    for _ in range(59):
+        clock.now += 60
+        assert keys.key("rsa-1") is not None
+
+    assert {fact["outcome"] for fact in log.facts} == {"jwks_unavailable"}
+    assert log.facts[0] == {
+        "outcome": "jwks_unavailable",
+        "reason": "ValueError: the issuer answered 503",
+        "keys_age": 300,
+    }
+    clock.now += 60
+    with pytest.raises(KeysUnavailable):
+        keys.key("rsa-1")
+
+
+def test_an_issuer_that_is_back_is_noticed_after_the_cooldown(
+    keys: Keys, server: JwksServer, clock: Clock
+) -> None:
+    keys.key("rsa-1")
+    clock.now += 300
+    server.status = 503
+    keys.key("rsa-1")
+    server.status = 200
+    clock.now += 29
+    keys.key("rsa-1")
+    assert server.fetches == 2
+
+    clock.now += 1
+    keys.key("rsa-1")
+    clock.now += 299
+    keys.key("rsa-1")
+
+    assert server.fetches == 3
+
+
+def test_without_any_keys_a_failing_issuer_is_asked_every_five_seconds(
+    keys: Keys, server: JwksServer, clock: Clock
+) -> None:
+    server.status = 500
+
+    for _ in range(20):
+        with pytest.raises(KeysUnavailable):
+            keys.key("rsa-1")
+        clock.now += 1
+
+    assert server.fetches == 4
+    server.status = 200
+    assert keys.key("rsa-1") is not None
+
+
+def test_an_issuer_that_nobody_serves_is_an_outage(clock: Clock, log: Log) -> None:
+    with JwksServer() as gone:
+        url = gone.url
+    keys = Keys(url, clock=clock, log=log)
+
+    with pytest.raises(KeysUnavailable):
+        keys.key("rsa-1")
+
+    assert log.facts[0]["reason"].startswith("ConnectionRefusedError")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>sign in</html>",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"keys": {}}',
+        b'{"keys": []}',
+        b'{"keys": [null, 1, "x", []]}',
+        b'{"keys": [{"kty": "RSA", "kid": "rsa-1"}]}',
+        b"\xff\xfe\x00",
+        b"[" * 200_000,
+    ],
+    ids=repr,
+)
+def test_a_garbage_document_is_an_outage_that_costs_no_key(
+    keys: Keys, server: JwksServer, clock: Clock, log: Log, body: bytes
+) -> None:
+    keys.key("rsa-1")
+    server.body = body
+    clock.now += 300
+
+    assert keys.key("rsa-1") is not None
+
+    assert server.fetches == 2
+    assert log.facts[0]["outcome"] == "jwks_unavailable"
+
+
+def test_a_document_above_the_size_limit_is_refused(keys: Keys, server: JwksServer, log: Log) -> None:
+    server.body = json.dumps({"keys": [jwk(rsa_key(), "rsa-1")], "padding": "x" * 262_144}).encode()
+
+    with pytest.raises(KeysUnavailable):
+        keys.key("rsa-1")
+
+    assert log.facts[0]["reason"] == "ValueError: the JWKS is larger than 262144 bytes"
+
+
+def test_a_redirect_is_not_followed(keys: Keys, server: JwksServer, log: Log) -> None:
+    server.status = 302
+    server.headers = {"Location": "/elsewhere.json"}
+
+    with pytest.raises(KeysUnavailable):
+        keys.key("rsa-1")
+
+    assert server.paths == ["/jwks.json"]
+    assert log.facts[0]["reason"] == "ValueError: the issuer answered 302"
+
+
+def _silent(handler: http.server.BaseHTTPRequestHandler) -> None:
+    time.sleep(1.5)
+
+
+def _dripping_head(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.0 200 OK\r\nX-Slow: ")
+    for _ in range(30):
+        handler.wfile.write(b"x")
+        handler.wfile.flush()
+        time.sleep(0.1)
+
+
+def _dripping_body(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    for _ in range(30):
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("slow", [_silent, _dripping_head, _dripping_body])
+def test_a_slow_issuer_is_given_up_when_the_time_is_over(
+    monkeypatch: pytest.MonkeyPatch, keys: Keys, server: JwksServer, slow: Any
+) -> None:
+    assert jwks.TIMEOUT == 3.0
+    monkeypatch.setattr(jwks, "TIMEOUT", 0.5)  # the same code, in a sixth of the time
+    server.write = slow
+    begun = time.monotonic()
+
+    with pytest.raises(KeysUnavailable):
+        keys.key("rsa-1")
+
+    assert 0.4 < time.monotonic() - begun < 1.2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://issuer.example/jwks.json",
+        "http://169.254.169.254/jwks.json",
+        "http://127.0.0.1.example/jwks.json",
+        "http://localhost.example/jwks.json",
+        "https://user:password@issuer.example/jwks.json",
+        "file:///etc/passwd",
+        "ftp://issuer.example/jwks.json",
+        "issuer.example/jwks.json",
+        "https:///jwks.json",
+        "",
+    ],
+)
+def test_only_https_or_this_machine_is_asked(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^JWKS_URL must be https"):
+        Keys(url, clock=Clock(), log=Log())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://issuer.example/jwks.json", "http://localhost:1/j", "http://127.0.0.1:1/j", "http://[::1]:1/j"],
+)
+def test_https_and_plain_http_on_this_machine_are_accepted(url: str) -> None:
+    Keys(url, clock=Clock(), log=Log())
+
+
+def test_the_address_is_asked_with_its_query(server: JwksServer, clock: Clock, log: Log) -> None:
+    Keys(f"{server.url}?p=b2c_1_signin", clock=clock, log=log).key("rsa-1")
+
+    assert server.paths == ["/jwks.json?p=b2c_1_signin"]
+
+
+UNUSABLE: list[dict[str, Any]] = [
+    {"kty": "oct", "kid": "bad", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA", "alg": "HS256"},
+    {"kty": "oct", "kid": "bad", "k": "c2VjcmV0", "alg": "RS256"},
+    jwk(rsa_key(), "bad", use="enc"),
+    jwk(rsa_key(), "bad", key_ops=["encrypt"]),
+    jwk(rsa_key(), "bad", key_ops="verify"),
+    jwk(rsa_key(), "bad", alg="HS256"),
+    jwk(rsa_key(), "bad", alg="PS256"),
+    jwk(rsa_key(), "bad", alg="RS512"),
+    jwk(rsa_key(), "bad", alg="none"),
+    jwk(rsa_key(), "bad", alg=["RS256"]),
+    jwk(rsa_key(), "bad", alg="ES256"),
+    jwk(ec_key(), "bad", alg="RS256"),
+    jwk(rsa_key("weak", 1024), "bad"),
+    jwk(ec_key("other", ec.SECP384R1), "bad"),
+    jwk(ec_key("other", ec.SECP384R1), "bad", alg="ES256"),
+    jwk(rsa_key(), "bad", n="AQAB"),
+    jwk(rsa_key(), "bad", n=7),
+    jwk(rsa_key(), "bad", e="AQ"),
+    jwk(rsa_key(), "bad", n=None),
+    jwk(rsa_key(), ""),
+    {**jwk(rsa_key(), "bad"), "kid": 7},
+    {**RSAAlgorithm.to_jwk(rsa_key(), as_dict=True), "kid": "bad", "key_ops": ["sign", "verify"]},
+    {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "bad"},
+    {"kty": ["RSA"], "kid": "bad"},
+]
+
+
+@pytest.mark.parametrize("item", UNUSABLE, ids=range(len(UNUSABLE)))
+def test_a_key_that_cannot_verify_is_passed_over_and_the_others_serve(item: dict[str, Any]) -> None:
+    found = parse(json.dumps({"keys": [item, jwk(rsa_key(), "good")]}).encode())
+
+    assert list(found) == ["good"]
+
+
+def test_of_two_keys_with_one_id_the_first_counts() -> None:
+    found = parse(json.dumps({"keys": [jwk(rsa_key(), "same"), jwk(ec_key(), "same")]}).encode())
+
+    assert found["same"].key_type == "RSA"
