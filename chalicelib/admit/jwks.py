@@ -154,7 +154,7 @@ def _is_ours(public: object) -> bool:
 
 def _address(url: str) -> SplitResult:
     parts = urlsplit(url)
-    host = parts.hostname or ""
+    host, _ = parts.hostname or "", parts.port  # reading the port checks it
     if parts.scheme not in ("https", "http") or not host or parts.username is not None:
         raise ValueError("JWKS_URL must be https://host/path, without user information")
     if parts.scheme == "http" and not _is_loopback(host):

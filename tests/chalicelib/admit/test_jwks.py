@@ -305,6 +305,11 @@ def test_only_https_or_this_machine_is_asked(url: str) -> None:
         Keys(url, clock=Clock(), log=Log())
 
 
+def test_a_port_that_cannot_be_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="[Pp]ort"):
+        Keys("https://issuer.example:99999/jwks.json", clock=Clock(), log=Log())
+
+
 @pytest.mark.parametrize(
     "url",
     ["https://issuer.example/jwks.json", "http://localhost:1/j", "http://127.0.0.1:1/j", "http://[::1]:1/j"],
