@@ -1,0 +1,1 @@
+"""What is behind ./dev: the local cloud, the deploy to it, its event pump. Lambda never carries this."""

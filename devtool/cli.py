@@ -1,0 +1,152 @@
+"""The command line: one parser, one function per command. Modules are loaded by the command that needs them."""
+
+# ruff: noqa: PLC0415 - `./dev info` should not wait for boto3
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from devtool.errors import DevError
+from devtool.workspace import default_workspace
+
+_DEFAULT_PORT = 4566
+_DEFAULT_TTL = 3600
+_LOCAL_PORT = 8000
+_INFO_KEYS = (
+    "api_url",
+    "ws_url",
+    "console_url",
+    "aws_endpoint_url",
+    "table",
+    "queue_url",
+    "issuer",
+    "jwks_url",
+    "stage",
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; return its exit code."""
+    parser = build_parser()
+    # What follows `test` is pytest's, options included.
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command != "test":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
+    try:
+        return int(options.run(options) or 0)
+    except DevError as error:
+        sys.stderr.write(f"dev: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe every command, with help for each."""
+    parser = argparse.ArgumentParser(prog="./dev", description="Cloakroom on this machine: run it, try it, test it.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", help="start the local cloud, deploy, show the main job once")
+    port = int(os.environ.get("CLOAKROOM_PORT", _DEFAULT_PORT))
+    up.add_argument("--port", type=_port, default=port, help="where to listen (default: CLOAKROOM_PORT or %(default)s)")
+    up.add_argument("--detach", action="store_true", help="return when it is ready; ./dev down ends it")
+    up.set_defaults(run=_up)
+
+    commands.add_parser("down", help="end the local cloud; its state is kept").set_defaults(run=_down)
+
+    info = commands.add_parser("info", help="print the addresses of what runs")
+    info.add_argument("--json", action="store_true", help="as one JSON object")
+    info.set_defaults(run=_info)
+
+    token = commands.add_parser("token", help="print a bearer token of the local issuer")
+    token.add_argument("--sub", required=True, metavar="NAME", help="whose token it is")
+    token.add_argument("--groups", default="", metavar="A,B", help="groups, such as producer,consumer,admin")
+    token.add_argument("--ttl", type=int, default=_DEFAULT_TTL, metavar="S", help="seconds (default: %(default)s)")
+    token.set_defaults(run=_token)
+
+    commands.add_parser("demo", help="show the main job once against what runs").set_defaults(run=_demo)
+    commands.add_parser("check", help="lint, types, import contracts, template").set_defaults(run=_check)
+
+    local = commands.add_parser("local", help="chalice local against the same tables, with reload")
+    local.add_argument("--port", type=_port, default=_LOCAL_PORT, help="where to listen (default: %(default)s)")
+    local.set_defaults(run=_local)
+
+    test = commands.add_parser("test", help="run the tests; what follows goes to pytest")
+    test.set_defaults(run=_test)
+    return parser
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 1024 <= number <= 65_535:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{number} is no port that needs no root: take 1024 to 65535")
+    return number
+
+
+def _up(options: argparse.Namespace) -> None:
+    from devtool import supervise
+
+    start = supervise.detach if options.detach else supervise.up
+    start(default_workspace(), options.port)
+
+
+def _down(_: argparse.Namespace) -> None:
+    from devtool import supervise
+
+    supervise.down(default_workspace())
+
+
+def _info(options: argparse.Namespace) -> None:
+    from devtool.info import ready
+
+    facts = asdict(ready(default_workspace()))
+    shown = {name: facts[name] for name in _INFO_KEYS}
+    if options.json:
+        sys.stdout.write(json.dumps(shown, indent=2) + "\n")
+    else:
+        for name, value in shown.items():
+            sys.stdout.write(f"{name:<17} {value if value is not None else '-'}\n")
+
+
+def _token(options: argparse.Namespace) -> None:
+    from devtool.info import ready
+    from devtool.issuer import Issuer, load_key
+
+    workspace = default_workspace()
+    issuer = Issuer(load_key(workspace.issuer_key), ready(workspace).aws_endpoint_url)
+    groups = [name.strip() for name in options.groups.split(",") if name.strip()]
+    sys.stdout.write(issuer.token(options.sub, groups, options.ttl) + "\n")
+
+
+def _demo(_: argparse.Namespace) -> None:
+    from devtool.demo import demonstrate
+    from devtool.info import ready
+    from devtool.issuer import Issuer, load_key
+
+    workspace = default_workspace()
+    info = ready(workspace)
+    demonstrate(info, Issuer(load_key(workspace.issuer_key), info.aws_endpoint_url))
+
+
+def _check(_: argparse.Namespace) -> int:
+    from devtool.check import check
+
+    return check()
+
+
+def _local(options: argparse.Namespace) -> None:
+    from devtool.local import serve
+
+    serve(default_workspace(), options.port)
+
+
+def _test(options: argparse.Namespace) -> int:
+    from devtool.runtests import run
+
+    return run(options.rest)

@@ -1,0 +1,96 @@
+"""Processes by their id and birth: an id alone may have been given to a stranger since it was written down."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+_POLL_SECONDS = 0.05
+
+
+def born(pid: int) -> str | None:
+    """Tell when a process began, in the system's own words; None if there is no such process.
+
+    Two processes with the same id and the same words are the same process.
+    """
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").exists():
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if fields[0] in "ZX" else fields[19]
+    answer = _ps("-o", "stat=,lstart=", "-p", str(pid)).strip()
+    state, _, began = answer.partition(" ")
+    return None if not answer or state.startswith("Z") else began.strip()
+
+
+def is_same(pid: int, birth: str) -> bool:
+    """Tell whether the process that was written down still runs."""
+    return born(pid) == birth
+
+
+def children(parent: int) -> dict[int, str]:
+    """List the living children of a process with their command lines."""
+    if Path("/proc/self/stat").exists():
+        return dict(_children_from_proc(parent))
+    found = {}
+    for line in _ps("-A", "-o", "pid=,ppid=,command=").splitlines():
+        pid, owner, command = line.split(None, 2)
+        if int(owner) == parent:
+            found[int(pid)] = command
+    return found
+
+
+def _children_from_proc(parent: int) -> Iterable[tuple[int, str]]:
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[1]) == parent and fields[0] not in "ZX":
+                yield int(folder.name), (folder / "cmdline").read_text().replace("\0", " ").strip()
+        except OSError:
+            continue  # it ended while we looked
+
+
+def _ps(*arguments: str) -> str:
+    return subprocess.run(["ps", *arguments], capture_output=True, text=True, check=False).stdout
+
+
+def end(pid: int, birth: str, *, patience: float, group: bool = False) -> bool:
+    """Ask a process of ours to end, insist after `patience` seconds; True if it ended when asked.
+
+    With `group`, whatever is left of its process group is killed afterwards. The process must lead that
+    group: we start it so.
+    """
+    asked_in_time = True
+    if is_same(pid, birth):
+        _send(os.kill, pid, signal.SIGTERM)
+        asked_in_time = wait_until(lambda: not is_same(pid, birth), patience)
+        if not asked_in_time:
+            _send(os.kill, pid, signal.SIGKILL)
+            wait_until(lambda: not is_same(pid, birth), 5)
+        if group:
+            _send(os.killpg, pid, signal.SIGKILL)
+    return asked_in_time
+
+
+def wait_until(condition: Callable[[], bool], patience: float) -> bool:
+    """Wait for a condition; False when the patience ran out first."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _send(call: Callable[[int, int], None], pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        call(pid, number)

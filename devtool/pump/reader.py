@@ -1,0 +1,117 @@
+"""One reader per stream: it hands each record to the lanes of every mapping whose filters let it pass."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from devtool.pump.batches import Record
+from devtool.pump.expiry import Expired
+from devtool.pump.filters import passes
+from devtool.pump.lane import Lane
+from devtool.pump.mappings import StreamMapping
+
+log = logging.getLogger("devtool.pump")
+
+_PAGE = 1000
+_BUSY_SECONDS = 0.01
+_IDLE_SECONDS = 0.05
+_STAYS_BUSY_SECONDS = 2
+_AFTER_ERROR_SECONDS = 0.5
+
+
+class Reader(threading.Thread):
+    """Polls one stream from its beginning: it is as old as the emulator's process, and nobody else reads it."""
+
+    def __init__(
+        self,
+        stream: str,
+        lanes: Sequence[tuple[StreamMapping, Sequence[Lane]]],
+        *,
+        streams: Any,
+        hash_key: str,
+        expired: Expired,
+        halt: threading.Event,
+    ) -> None:
+        super().__init__(daemon=True, name=f"reader-{stream.split('/')[1]}")
+        self._stream = stream
+        self._lanes = lanes
+        self._streams = streams
+        self._hash_key = hash_key
+        self._expired = expired
+        self._halt = halt
+        self._empty_since: float | None = None
+        self.read = 0
+
+    def has_caught_up_since(self, moment: float) -> bool:
+        """Tell whether a read that began after `moment` (monotonic) found nothing new."""
+        return self._empty_since is not None and self._empty_since > moment
+
+    def run(self) -> None:
+        iterator: str | None = None
+        last_record = 0.0
+        while not self._halt.is_set():
+            began = time.monotonic()
+            try:
+                if iterator is None:
+                    iterator = self._from_the_beginning()
+                page = self._streams.get_records(ShardIterator=iterator, Limit=_PAGE)
+            except (ClientError, BotoCoreError) as error:
+                log.warning("%s: %s", self._stream, error)
+                self._halt.wait(_AFTER_ERROR_SECONDS)
+                continue
+            iterator = page.get("NextShardIterator", iterator)
+            for answer in page["Records"]:
+                self._hand_out(self._expired.mark(as_event(answer, self._stream)))
+            self.read += len(page["Records"])
+            if page["Records"]:
+                last_record = began
+                self._empty_since = None
+            else:
+                self._empty_since = began
+                busy = began - last_record < _STAYS_BUSY_SECONDS
+                self._halt.wait(_BUSY_SECONDS if busy else _IDLE_SECONDS)
+
+    def _from_the_beginning(self) -> str:
+        shards = self._streams.describe_stream(StreamArn=self._stream)["StreamDescription"]["Shards"]
+        answer = self._streams.get_shard_iterator(
+            StreamArn=self._stream, ShardId=shards[-1]["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )
+        return str(answer["ShardIterator"])
+
+    def _hand_out(self, record: Record) -> None:
+        for mapping, lanes in self._lanes:
+            if passes(record, mapping.patterns):
+                lanes[lane_of(record, self._hash_key, len(lanes))].put(record)
+
+
+def lane_of(record: Record, hash_key: str, lanes: int) -> int:
+    """Choose the lane: records of one partition key always share it, so that their order is kept."""
+    return zlib.crc32(repr(record["dynamodb"]["Keys"][hash_key]).encode()) % lanes
+
+
+def as_event(answer: Mapping[str, Any], stream: str) -> Record:
+    """Turn a record as boto3 reads it into what Lambda hands to a function: JSON, binary as base64."""
+    change = dict(answer["dynamodb"])
+    created = change["ApproximateCreationDateTime"]
+    change["ApproximateCreationDateTime"] = getattr(created, "timestamp", lambda: created)()
+    return {**answer, "eventSourceARN": stream, "dynamodb": _json(change)}
+
+
+def _json(value: Any) -> Any:
+    match value:
+        case bytes():
+            return base64.b64encode(value).decode()
+        case dict():
+            return {name: _json(inner) for name, inner in value.items()}
+        case list() | tuple() | set():
+            return [_json(inner) for inner in value]
+        case _:
+            return value
