@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
 ISSUER = "https://issuer.example/"
@@ -98,10 +99,15 @@ def assemble(header: dict[str, Any] | bytes, payload: dict[str, Any] | bytes, si
     return ".".join(map(segment, (header, payload, signature)))
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that went away: that is what some tests are about."""
+
+
 class JwksServer:
     """Serve a JWKS on loopback; count the requests; be slow, broken or away on demand."""
 
-    def __init__(self, *keys: dict[str, Any]) -> None:
+    def __init__(self, *keys: dict[str, Any], tls: ssl.SSLContext | None = None) -> None:
         self.body = json.dumps({"keys": keys}).encode()
         self.status = 200
         self.headers: dict[str, str] = {}
@@ -122,9 +128,14 @@ class JwksServer:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002
                 return
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            # The handshake belongs to the request's thread: a client that breaks it off must not stop us.
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self.url = f"http://127.0.0.1:{self._server.server_port}/jwks.json"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}/jwks.json"
 
     @property
     def fetches(self) -> int:

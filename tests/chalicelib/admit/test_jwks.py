@@ -306,7 +306,7 @@ def test_only_https_or_this_machine_is_asked(url: str) -> None:
 
 
 def test_a_port_that_cannot_be_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match="[Pp]ort"):
+    with pytest.raises(ValueError, match=r"[Pp]ort"):
         Keys("https://issuer.example:99999/jwks.json", clock=Clock(), log=Log())
 
 

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chalicelib.admit.answer import ANSWER_BYTES, answer
+from chalicelib.admit.bearer import Verifier
+from chalicelib.admit.jwks import Keys
+from chalicelib.model.policy import Policy, Statement, from_compact, parse_policy
+from tests.chalicelib.admit.issuer import (
+    AUDIENCE,
+    ISSUER,
+    NOW,
+    Clock,
+    JwksServer,
+    Log,
+    claims,
+    jwk,
+    rsa_key,
+    sign,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+BASE = "arn:aws:execute-api:eu-central-1:123456789012:abcdefghij/api"
+ARN = f"{BASE}/GET/tokens/t1"
+DENIED = {
+    "principalId": "anonymous",
+    "policyDocument": {
+        "Version": "2012-10-17",
+        "Statement": [{"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": ["*"]}],
+    },
+    "context": {},
+}
+POLICIES = {
+    raw["group"]: parse_policy(raw)
+    for raw in json.loads(
+        (Path(__file__).parents[3] / "infrastructure/groups.json").read_text(encoding="utf-8")
+    )
+}
+
+
+def policies_of(groups: Sequence[str]) -> list[Policy]:
+    return [POLICIES[group] for group in groups if group in POLICIES]
+
+
+@pytest.fixture(scope="module")
+def verifier() -> Iterator[Verifier]:
+    clock = Clock()
+    with JwksServer(jwk(rsa_key(), "rsa-1")) as server:
+        keys = Keys(server.url, clock=clock, log=Log())
+        yield Verifier(issuer=ISSUER, audience=AUDIENCE, jwks=keys, groups_claim="groups", clock=clock)
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+def bearer(**changes: object) -> str:
+    return f"Bearer {sign(claims(**changes))}"
+
+
+def test_a_consumer_is_told_everything_that_it_may_do(verifier: Verifier, log: Log) -> None:
+    result = answer(bearer(), ARN, verifier, policies_of, log=log)
+
+    subject = "auth0|5f7c8ec7c33c6c004bbafe82"
+    assert result["principalId"] == subject
+    assert result["policyDocument"] == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Action": "execute-api:Invoke",
+                "Effect": "Allow",
+                "Resource": [
+                    f"{BASE}/GET/subjects/{subject}/*",
+                    f"{BASE}/GET/tokens/*",
+                    f"{BASE}/GET/jobs/*",
+                    f"{BASE}/GET/subjects/auth0%7C5f7c8ec7c33c6c004bbafe82/*",
+                    f"{BASE}/DELETE/tokens/*",
+                    f"{BASE}/POST/tickets",
+                ],
+            }
+        ],
+    }
+    assert result["context"] == {
+        "principal": subject,
+        "groups": "consumer",
+        "exp": str(NOW + 600),
+        "grants": '[["+","GET","/subjects/${principal}/*","/tokens/*","/jobs/*"],'
+        '["+","DELETE","/tokens/*"],["+","POST","/tickets"]]',
+    }
+    assert log.facts == [
+        {"outcome": "admitted", "principal": subject, "token_id": "token-1", "groups": "consumer"}
+    ]
+
+
+def test_the_answer_is_the_same_for_every_request_of_a_token(verifier: Verifier, log: Log) -> None:
+    header = bearer(groups=["consumer", "producer"])
+
+    answers = [
+        answer(header, f"{BASE}/{request}", verifier, policies_of, log=log)
+        for request in ("GET/tokens/t1", "POST/tokens", "DELETE/tokens/t1", "GET/subjects/a/b", "GET/", "GET")
+    ]
+
+    assert all(item == answers[0] for item in answers)
+    assert answers[0]["context"]["groups"] == "consumer,producer"
+
+
+def test_what_the_context_carries_is_read_back_by_the_service(verifier: Verifier, log: Log) -> None:
+    result = answer(bearer(groups="producer"), ARN, verifier, policies_of, log=log)
+
+    assert from_compact(result["context"]["grants"]) == POLICIES["producer"].statements
+    assert all(isinstance(value, str) for value in result["context"].values())
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        (None, "no_bearer"),
+        ("Basic YTpi", "no_bearer"),
+        ("Bearer x.y.z", "malformed"),
+        (lambda: bearer(exp=NOW - 60), "expired"),
+        (lambda: bearer(iss="https://attacker.example/"), "issuer"),
+        (lambda: bearer(sub=7), "claims"),
+        (lambda: bearer(groups=[]), "no_policy"),
+        (lambda: bearer(groups=...), "no_policy"),
+        (lambda: bearer(groups=["nobody", "/realm/admin"]), "no_policy"),
+    ],
+)
+def test_a_refusal_is_an_explicit_deny_of_everything_without_a_reason(
+    verifier: Verifier, log: Log, header: Any, code: str
+) -> None:
+    result = answer(header() if callable(header) else header, ARN, verifier, policies_of, log=log)
+
+    assert result == DENIED
+    assert [(fact["outcome"], fact["code"]) for fact in log.facts] == [("denied", code)]
+
+
+def test_a_caller_whose_policies_allow_nothing_to_it_is_denied_everything(
+    verifier: Verifier, log: Log
+) -> None:
+    own = Statement(effect="Allow", methods=("GET",), paths=("/subjects/${principal}/*",))
+
+    result = answer(
+        bearer(sub="*"), ARN, verifier, lambda _: [Policy(group="consumer", statements=(own,))], log=log
+    )
+
+    assert result["policyDocument"] == DENIED["policyDocument"]
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "",
+        "*",
+        "arn:aws:execute-api:*:*:*/*/*/*",
+        "arn:aws:lambda:eu-central-1:123456789012:abc/api/GET/x",
+        "arn:aws:execute-api:eu-central-1:123456789012:abc",
+        f"{BASE}*/GET/x",
+        None,
+        7,
+    ],
+)
+def test_an_arn_that_could_widen_the_answer_is_refused(verifier: Verifier, log: Log, arn: Any) -> None:
+    assert answer(bearer(groups=["admin"]), arn, verifier, policies_of, log=log) == DENIED
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws-cn:execute-api:cn-north-1:123456789012:a1/prod_1/POST/tokens",
+        "arn:aws-us-gov:execute-api:us-gov-west-1:123456789012:a1/$default/GET/",
+    ],
+)
+def test_other_partitions_are_known_and_a_stage_is_a_plain_name(
+    verifier: Verifier, log: Log, arn: str
+) -> None:
+    result = answer(bearer(groups=["admin"]), arn, verifier, policies_of, log=log)
+
+    assert (result["principalId"] != "anonymous") == ("$" not in arn)
+
+
+def test_a_port_that_breaks_is_a_deny_and_its_text_is_not_logged(verifier: Verifier, log: Log) -> None:
+    def broken(groups: Sequence[str]) -> list[Policy]:
+        raise ConnectionError(f"cannot look up {groups}, marked-secret")
+
+    result = answer(bearer(), ARN, verifier, broken, log=log)
+
+    assert result == DENIED
+    assert log.facts == [{"outcome": "denied", "code": "error", "error": "ConnectionError"}]
+
+
+def test_a_log_that_breaks_is_a_deny_too(verifier: Verifier, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(outcome: str, **fields: object) -> None:
+        raise OSError(outcome, fields)
+
+    assert answer(bearer(), ARN, verifier, policies_of, log=broken) == DENIED
+    assert answer(None, ARN, verifier, policies_of, log=broken) == DENIED
+    line = '{"outcome": "denied", "code": "error", "error": "OSError"}\n'
+    assert capsys.readouterr().err == line * 2
+
+
+@pytest.mark.parametrize("given", [None, 7, [None], [{"group": "consumer"}]])
+def test_a_port_that_answers_nonsense_is_a_deny(verifier: Verifier, log: Log, given: Any) -> None:
+    assert answer(bearer(), ARN, verifier, lambda _: given, log=log) == DENIED
+
+
+def test_a_policy_of_a_group_that_the_caller_is_not_in_does_not_count(verifier: Verifier, log: Log) -> None:
+    result = answer(bearer(), ARN, verifier, lambda _: [POLICIES["admin"]], log=log)
+
+    assert result == DENIED
+
+
+def test_an_answer_beyond_the_gateways_limit_is_a_deny(verifier: Verifier, log: Log) -> None:
+    paths = tuple(f"/path-{number}/${{principal}}/{number}" for number in range(30))
+    wide = Policy(
+        group="consumer",
+        statements=(Statement(effect="Allow", methods=("GET", "POST", "PUT"), paths=paths),),
+    )
+
+    result = answer(bearer(), ARN, verifier, lambda _: [wide], log=log)
+
+    assert result == DENIED
+    assert log.facts[0]["code"] == "too_large"
+
+
+def test_the_longest_subject_in_every_default_group_fits(verifier: Verifier, log: Log) -> None:
+    header = bearer(sub="|" * 128, groups=["producer", "consumer", "admin"])
+
+    result = answer(header, ARN, verifier, policies_of, log=log)
+
+    assert result["context"]["groups"] == "producer,consumer,admin"
+    assert len(json.dumps(result)) < ANSWER_BYTES / 2
+
+
+def test_the_token_is_in_no_log_and_in_no_answer(verifier: Verifier, log: Log) -> None:
+    for header in (bearer(), bearer(exp=1), bearer(groups=[])):
+        result = answer(header, ARN, verifier, policies_of, log=log)
+        written = json.dumps([result, log.facts])
+        assert not any(part in written for part in header.removeprefix("Bearer ").split("."))
