@@ -45,16 +45,24 @@ def main(arguments: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone: `./dev info | head -1`.
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        return 0
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Describe every command, with help for each."""
-    parser = argparse.ArgumentParser(prog="./dev", description="Cloakroom on this machine: run it, try it, test it.")
+    parser = argparse.ArgumentParser(
+        prog="./dev", description="Cloakroom on this machine: run it, try it, test it."
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", help="start the local cloud, deploy, show the main job once")
     port = int(os.environ.get("CLOAKROOM_PORT", _DEFAULT_PORT))
-    up.add_argument("--port", type=_port, default=port, help="where to listen (default: CLOAKROOM_PORT or %(default)s)")
+    up.add_argument(
+        "--port", type=_port, default=port, help="where to listen (default: CLOAKROOM_PORT or %(default)s)"
+    )
     up.add_argument("--detach", action="store_true", help="return when it is ready; ./dev down ends it")
     up.set_defaults(run=_up)
 
@@ -67,14 +75,18 @@ def build_parser() -> argparse.ArgumentParser:
     token = commands.add_parser("token", help="print a bearer token of the local issuer")
     token.add_argument("--sub", required=True, metavar="NAME", help="whose token it is")
     token.add_argument("--groups", default="", metavar="A,B", help="groups, such as producer,consumer,admin")
-    token.add_argument("--ttl", type=int, default=_DEFAULT_TTL, metavar="S", help="seconds (default: %(default)s)")
+    token.add_argument(
+        "--ttl", type=int, default=_DEFAULT_TTL, metavar="S", help="seconds (default: %(default)s)"
+    )
     token.set_defaults(run=_token)
 
     commands.add_parser("demo", help="show the main job once against what runs").set_defaults(run=_demo)
     commands.add_parser("check", help="lint, types, import contracts, template").set_defaults(run=_check)
 
     local = commands.add_parser("local", help="chalice local against the same tables, with reload")
-    local.add_argument("--port", type=_port, default=_LOCAL_PORT, help="where to listen (default: %(default)s)")
+    local.add_argument(
+        "--port", type=_port, default=_LOCAL_PORT, help="where to listen (default: %(default)s)"
+    )
     local.set_defaults(run=_local)
 
     test = commands.add_parser("test", help="run the tests; what follows goes to pytest")

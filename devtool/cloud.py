@@ -42,9 +42,12 @@ class Cloud:
 
     @classmethod
     def start(
-        cls, workspace: Workspace, *, port: int, step: Step, persist: bool, enforce_iam: bool = False
+        cls, workspace: Workspace, *, port: int, step: Step, persist: bool, enforce_iam: bool = True
     ) -> Cloud:
-        """Start the emulator and publish the issuer's keys. `deploy` comes next."""
+        """Start the emulator and publish the issuer's keys. `deploy` comes next.
+
+        IAM is enforced as on AWS: a function may do what its policy file says and nothing else.
+        """
         workspace.make()
         with step(f"starting the local cloud on port {port}"):
             engine = emulator.start(workspace, port, persist=persist, enforce_iam=enforce_iam)
@@ -102,7 +105,9 @@ class Cloud:
             )
 
     def _parameters(self) -> dict[str, str]:
-        address = f"{self.emulator.endpoint.removeprefix('http')}/_aws/execute-api/{template.WEBSOCKET_API_ID}"
+        address = (
+            f"{self.emulator.endpoint.removeprefix('http')}/_aws/execute-api/{template.WEBSOCKET_API_ID}"
+        )
         return {
             "JwtIssuer": self.issuer.issuer,
             "JwtAudience": self.issuer.audience,

@@ -38,7 +38,9 @@ class Emulator:
     def workers(self) -> dict[int, str]:
         """List the processes that run Lambda functions, with their command lines."""
         return {
-            pid: command for pid, command in processes.children(self.pid).items() if "ministack-lambda-" in command
+            pid: command
+            for pid, command in processes.children(self.pid).items()
+            if "ministack-lambda-" in command
         }
 
     def stop(self) -> bool:

@@ -79,4 +79,6 @@ def _run_chalice(log: Path) -> None:
         )
     if done.returncode != 0 or not (_OUT / "sam.json").is_file():
         lines = log.read_text(errors="replace").strip().splitlines()
-        raise PackagingFailed(f"chalice package failed: {lines[-1] if lines else 'no output'}. The log: {log}")
+        raise PackagingFailed(
+            f"chalice package failed: {lines[-1] if lines else 'no output'}. The log: {log}"
+        )

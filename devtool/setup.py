@@ -95,7 +95,9 @@ def _try_install(folder: Path, requirements: Path, root: Path, errors: list[Setu
     except SetupError as error:
         errors.append(error)
     except (OSError, subprocess.SubprocessError) as error:
-        errors.append(SetupError(f"{folder} could not be made: {error}. Debian needs: apt install python3-venv"))
+        errors.append(
+            SetupError(f"{folder} could not be made: {error}. Debian needs: apt install python3-venv")
+        )
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int | None:

@@ -69,7 +69,9 @@ class Stack:
         """Tell whether an update would make a second REST API under the id that the present one holds."""
         if not self.exists() or self.outputs().get("RestAPIId") != template.REST_API_ID:
             return False
-        body = self._cloudformation.get_template(StackName=self._name, TemplateStage="Original")["TemplateBody"]
+        body = self._cloudformation.get_template(StackName=self._name, TemplateStage="Original")[
+            "TemplateBody"
+        ]
         current = json.loads(body) if isinstance(body, str) else body
         return template.rest_document(current) != template.rest_document(wanted)
 
@@ -108,7 +110,9 @@ class Stack:
             if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
                 return
             if not status.endswith("_IN_PROGRESS"):
-                raise DeployFailed(f"the stack ended as {status}: {self._reason(began)}. The log: {self._log}")
+                raise DeployFailed(
+                    f"the stack ended as {status}: {self._reason(began)}. The log: {self._log}"
+                )
             time.sleep(_POLL_SECONDS)
         raise DeployFailed(f"the stack was not ready within {_DEPLOY_SECONDS} s. The log: {self._log}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import signal
 import subprocess
@@ -11,8 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from logging.handlers import RotatingFileHandler
-from pathlib import Path
 from typing import IO, NoReturn
 
 from devtool import emulator, environment, processes
@@ -20,20 +17,19 @@ from devtool.cloud import Cloud
 from devtool.demo import demonstrate
 from devtool.errors import AlreadyRunning, CloudDied, DemoFailed, DevError, NotRunning
 from devtool.info import Info, Process, Run, read_run, running, write_run
+from devtool.logs import logging_to
 from devtool.progress import say, step
 from devtool.workspace import PROJECT, Workspace
 
 _DOWN_SECONDS = 60
 _ORPHAN_SECONDS = 30
-_LOG_BYTES = 5_000_000
 
 
 def up(workspace: Workspace, port: int) -> None:
     """Start the local cloud, deploy, show the main job once, and stay until Ctrl-C."""
     workspace.make()
-    with _only_one(workspace), _interruptible():
+    with _only_one(workspace), _interruptible(), logging_to(workspace.logs / "devtool.log"):
         recover(workspace)
-        _log_to(workspace.logs / "devtool.log")
         cloud = Cloud.start(workspace, port=port, step=step, persist=True)
         try:
             _write(cloud, None)
@@ -143,7 +139,9 @@ def down(workspace: Workspace) -> None:
         raise
     os.kill(run.supervisor.pid, signal.SIGTERM)
     if not processes.wait_until(lambda: not run.supervisor.runs(), _DOWN_SECONDS):
-        raise DevError(f"process {run.supervisor.pid} did not end within {_DOWN_SECONDS} s. Try: ./dev down again")
+        raise DevError(
+            f"process {run.supervisor.pid} did not end within {_DOWN_SECONDS} s. Try: ./dev down again"
+        )
     say("down; the state is kept for the next ./dev up")
 
 
@@ -182,7 +180,9 @@ def _only_one(workspace: Workspace) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning("a local cloud is up in this folder. See ./dev info, or end it: ./dev down") from None
+            raise AlreadyRunning(
+                "a local cloud is up in this folder. See ./dev info, or end it: ./dev down"
+            ) from None
         yield
 
 
@@ -197,11 +197,3 @@ def _interruptible() -> Iterator[None]:
         signal.signal(number, interrupt)
     with suppress(KeyboardInterrupt):
         yield
-
-
-def _log_to(file: Path) -> None:
-    handler = RotatingFileHandler(file, maxBytes=_LOG_BYTES, backupCount=1)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logger = logging.getLogger("devtool")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)

@@ -57,7 +57,9 @@ def _name(table: str, key: Mapping[str, Any]) -> str:
 class Reaper(threading.Thread):
     """Deletes what has expired, every `interval` seconds."""
 
-    def __init__(self, tables: Any, names: set[str], expired: Expired, *, interval: float, halt: threading.Event) -> None:
+    def __init__(
+        self, tables: Any, names: set[str], expired: Expired, *, interval: float, halt: threading.Event
+    ) -> None:
         super().__init__(daemon=True, name="reaper")
         self._tables = tables
         self._names = names

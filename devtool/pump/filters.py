@@ -151,4 +151,6 @@ def _check_rule(rule: Any, name: str) -> None:
 
 def _check_range(bounds: Any, name: str) -> None:
     if not isinstance(bounds, list) or not bounds or len(bounds) % 2 or set(bounds[::2]) - set(_COMPARISONS):
-        raise BadPattern(f"{name}: numeric takes pairs of a comparison and a number, as in ['>=', 0, '<', 10]")
+        raise BadPattern(
+            f"{name}: numeric takes pairs of a comparison and a number, as in ['>=', 0, '<', 10]"
+        )

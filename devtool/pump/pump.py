@@ -22,7 +22,9 @@ _INVOKE_SECONDS = 910
 class Pump:
     """Delivers the records of every DynamoDB stream that a function is mapped to."""
 
-    def __init__(self, endpoint: str, *, pace: Pace | None = None, expiry_interval: float = EXPIRY_SECONDS) -> None:
+    def __init__(
+        self, endpoint: str, *, pace: Pace | None = None, expiry_interval: float = EXPIRY_SECONDS
+    ) -> None:
         self._halt = threading.Event()
         self._pace = pace or Pace()
         self._clients = Clients(

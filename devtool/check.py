@@ -1,0 +1,67 @@
+"""`./dev check`: what CI checks before it runs a test. Every tool runs, even when one before it has failed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from devtool import environment, packaging
+from devtool.errors import PackagingFailed
+from devtool.progress import say
+from devtool.setup import SetupError, install
+from devtool.workspace import PROJECT, default_workspace
+
+_TYPED = ("app.py", "chalicelib", "devtool")
+
+
+def check() -> int:
+    """Run each tool, print its verdict on a line and its words where it has any; 1 if one failed."""
+    here = Path(sys.executable).parent
+    tools: tuple[tuple[str, Callable[[], tuple[bool, str]]], ...] = (
+        ("ruff check", lambda: _run(here / "ruff", "check", ".")),
+        ("ruff format --check", lambda: _run(here / "ruff", "format", "--check", ".")),
+        ("mypy --strict", lambda: _run(here / "mypy", "--strict", *_TYPED)),
+        ("lint-imports", lambda: _run(here / "lint-imports")),
+        ("cfn-lint", _lint_template),
+    )
+    return 0 if all([_report(name, tool) for name, tool in tools]) else 1
+
+
+def _report(name: str, tool: Callable[[], tuple[bool, str]]) -> bool:
+    began = time.monotonic()
+    passed, words = tool()
+    if not passed:
+        say(words.rstrip())
+    say(f"{'ok  ' if passed else 'FAIL'}  {name:<22} {time.monotonic() - began:6.1f} s")
+    return passed
+
+
+def _run(program: Path, *arguments: str) -> tuple[bool, str]:
+    done = subprocess.run(
+        [str(program), *arguments],
+        cwd=PROJECT,
+        env=environment.for_child(None),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode == 0, done.stdout + done.stderr
+
+
+def _lint_template() -> tuple[bool, str]:
+    """Lint the template that goes to AWS, as packaged, not as it is changed for the local cloud."""
+    folder = PROJECT / ".local" / "lint-venv"
+    try:
+        install(folder, PROJECT / "devtool" / "requirements-lint.txt", PROJECT)
+        packaged = packaging.package(default_workspace().logs)
+    except (SetupError, PackagingFailed) as error:
+        return False, str(error)
+    return _run(folder / "bin" / "cfn-lint", *_cfn_lint_options(), "--template", str(packaged / "sam.json"))
+
+
+def _cfn_lint_options() -> Sequence[str]:
+    return ("--format", "pretty", "--regions", environment.REGION)

@@ -1,0 +1,39 @@
+"""A pytest plugin: branch coverage in the summary, so that pytest's closing line stays the last one."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import coverage
+from coverage.exceptions import CoverageException
+
+from devtool.workspace import PROJECT
+
+if TYPE_CHECKING:
+    import pytest
+
+TABLE = PROJECT / ".local" / "log" / "coverage.txt"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the coverage by file; of a part of the tests, the total only."""
+    measured = coverage.Coverage.current()
+    if measured is None:
+        return
+    measured.stop()
+    measured.save()
+    table = io.StringIO()
+    try:
+        total = measured.report(file=table)
+    except CoverageException as error:
+        terminalreporter.write_line(f"coverage: {error}")
+        return
+    finally:
+        measured.start()
+    TABLE.parent.mkdir(parents=True, exist_ok=True)
+    TABLE.write_text(table.getvalue())
+    if not config.invocation_params.args or config.args == config.getini("testpaths"):
+        terminalreporter.section("coverage by branch")
+        terminalreporter.write(table.getvalue())
+    terminalreporter.write_line(f"coverage by branch: {total:.1f} % (by file: {TABLE.relative_to(PROJECT)})")

@@ -1,0 +1,27 @@
+"""`./dev test`: pytest with branch coverage."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from devtool import environment
+from devtool.workspace import PROJECT
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run pytest with these arguments under coverage; return its exit code."""
+    command = [sys.executable, "-m", "coverage", "run", "--branch", "-m", "pytest"]
+    plugin = ["-p", "devtool.coverage_summary"]
+    process = subprocess.Popen(
+        [*command, *plugin, *arguments], cwd=PROJECT, env=environment.for_child(None) | _COLOR
+    )
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue  # Ctrl-C reached pytest, too: it ends its clouds and reports what it had
+
+
+_COLOR = {"PY_COLORS": "1"} if sys.stdout.isatty() else {}
