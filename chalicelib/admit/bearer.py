@@ -59,7 +59,7 @@ class Refused:
     code: str
 
 
-class _Fault(Exception):  # noqa: N818 - carries a Refused out of nested checks, and no further
+class _Fault(Exception):
     pass
 
 

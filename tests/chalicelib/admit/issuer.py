@@ -131,9 +131,7 @@ class JwksServer:
         self._server = _Server(("127.0.0.1", 0), Handler)
         if tls is not None:
             # The handshake belongs to the request's thread: a client that breaks it off must not stop us.
-            self._server.socket = tls.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}/jwks.json"
 

@@ -38,9 +38,7 @@ DENIED = {
 }
 POLICIES = {
     raw["group"]: parse_policy(raw)
-    for raw in json.loads(
-        (Path(__file__).parents[3] / "infrastructure/groups.json").read_text(encoding="utf-8")
-    )
+    for raw in json.loads((Path(__file__).parents[3] / "infrastructure/groups.json").read_text(encoding="utf-8"))
 }
 
 
@@ -94,9 +92,7 @@ def test_a_consumer_is_told_everything_that_it_may_do(verifier: Verifier, log: L
         "grants": '[["+","GET","/subjects/${principal}/*","/tokens/*","/jobs/*"],'
         '["+","DELETE","/tokens/*"],["+","POST","/tickets"]]',
     }
-    assert log.facts == [
-        {"outcome": "admitted", "principal": subject, "token_id": "token-1", "groups": "consumer"}
-    ]
+    assert log.facts == [{"outcome": "admitted", "principal": subject, "token_id": "token-1", "groups": "consumer"}]
 
 
 def test_the_answer_is_the_same_for_every_request_of_a_token(verifier: Verifier, log: Log) -> None:
@@ -141,14 +137,10 @@ def test_a_refusal_is_an_explicit_deny_of_everything_without_a_reason(
     assert [(fact["outcome"], fact["code"]) for fact in log.facts] == [("denied", code)]
 
 
-def test_a_caller_whose_policies_allow_nothing_to_it_is_denied_everything(
-    verifier: Verifier, log: Log
-) -> None:
+def test_a_caller_whose_policies_allow_nothing_to_it_is_denied_everything(verifier: Verifier, log: Log) -> None:
     own = Statement(effect="Allow", methods=("GET",), paths=("/subjects/${principal}/*",))
 
-    result = answer(
-        bearer(sub="*"), ARN, verifier, lambda _: [Policy(group="consumer", statements=(own,))], log=log
-    )
+    result = answer(bearer(sub="*"), ARN, verifier, lambda _: [Policy(group="consumer", statements=(own,))], log=log)
 
     assert result["policyDocument"] == DENIED["policyDocument"]
 
@@ -177,9 +169,7 @@ def test_an_arn_that_could_widen_the_answer_is_refused(verifier: Verifier, log: 
         "arn:aws-us-gov:execute-api:us-gov-west-1:123456789012:a1/$default/GET/",
     ],
 )
-def test_other_partitions_are_known_and_a_stage_is_a_plain_name(
-    verifier: Verifier, log: Log, arn: str
-) -> None:
+def test_other_partitions_are_known_and_a_stage_is_a_plain_name(verifier: Verifier, log: Log, arn: str) -> None:
     result = answer(bearer(groups=["admin"]), arn, verifier, policies_of, log=log)
 
     assert (result["principalId"] != "anonymous") == ("$" not in arn)

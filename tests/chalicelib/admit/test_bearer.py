@@ -148,6 +148,10 @@ def test_another_algorithm_is_refused_with_or_without_a_signature(
     assert refused(verifier, unsigned) == "malformed"
 
 
+def test_a_foreign_algorithm_is_refused_before_its_key_is_looked_up(verifier: Verifier) -> None:
+    assert refused(verifier, assemble({"alg": "none", "kid": "nobody"}, claims(), b"x")) == "algorithm"
+
+
 @pytest.mark.parametrize("algorithm", ["HS256", "RS256"])
 @pytest.mark.parametrize("form", ["pem", "der", "jwk"])
 def test_an_hmac_with_the_public_key_proves_nothing(verifier: Verifier, algorithm: str, form: str) -> None:
@@ -182,9 +186,7 @@ def test_a_token_signed_by_another_key_under_our_key_id_is_refused(verifier: Ver
 
 def test_an_empty_ecdsa_signature_is_refused(verifier: Verifier) -> None:
     for signature in (b"\0" * 64, b"\0", b"\xff" * 64, b"\0" * 63):
-        assert (
-            refused(verifier, assemble({"alg": "ES256", "kid": "ec-1"}, claims(), signature)) == "signature"
-        )
+        assert refused(verifier, assemble({"alg": "ES256", "kid": "ec-1"}, claims(), signature)) == "signature"
 
 
 def test_the_algorithm_must_fit_the_type_of_the_key(verifier: Verifier) -> None:
@@ -245,17 +247,13 @@ def test_keys_that_the_token_brings_are_not_looked_at(verifier: Verifier, server
 @pytest.mark.parametrize(
     "extension", [{"crit": ["exp"], "exp": 1}, {"crit": []}, {"crit": ["b64"], "b64": True}, {"b64": False}]
 )
-def test_extensions_that_must_be_understood_are_refused(
-    verifier: Verifier, extension: dict[str, Any]
-) -> None:
+def test_extensions_that_must_be_understood_are_refused(verifier: Verifier, extension: dict[str, Any]) -> None:
     token = assemble({"alg": "RS256", "kid": "rsa-1", **extension}, claims(), b"x")
 
     assert refused(verifier, token) == "critical"
 
 
-@pytest.mark.parametrize(
-    "issuer", [..., None, "", "https://issuer.example", "HTTPS://issuer.example/", [ISSUER], 7]
-)
+@pytest.mark.parametrize("issuer", [..., None, "", "https://issuer.example", "HTTPS://issuer.example/", [ISSUER], 7])
 def test_another_issuer_is_refused(verifier: Verifier, issuer: object) -> None:
     assert refused(verifier, sign(claims(iss=issuer))) == "issuer"
 
@@ -296,9 +294,7 @@ def test_the_leeway_is_five_seconds_both_ways(verifier: Verifier) -> None:
 
 @pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
 @pytest.mark.parametrize("value", ["1800000600", True, [1], {}, -1, 1e300, 253402300800])
-def test_a_time_that_is_no_number_of_this_age_is_refused(
-    verifier: Verifier, name: str, value: object
-) -> None:
+def test_a_time_that_is_no_number_of_this_age_is_refused(verifier: Verifier, name: str, value: object) -> None:
     assert refused(verifier, sign(claims(**{name: value}))) == "claims"
 
 
@@ -342,9 +338,7 @@ def test_a_subject_that_owns_nothing_is_still_a_caller(verifier: Verifier, subje
         (["/realm/admin", "a,b", "", "ok"], ("ok",)),
     ],
 )
-def test_groups_come_as_a_list_or_as_words(
-    verifier: Verifier, groups: object, expected: tuple[str, ...]
-) -> None:
+def test_groups_come_as_a_list_or_as_words(verifier: Verifier, groups: object, expected: tuple[str, ...]) -> None:
     result = verifier.verify(f"Bearer {sign(claims(groups=groups))}")
 
     assert isinstance(result, Caller)
@@ -413,22 +407,14 @@ def test_a_verifier_that_would_accept_anything_is_not_made(verifier: Verifier, n
 
 
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=20),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(
-    changes=st.dictionaries(
-        st.sampled_from(["iss", "aud", "sub", "exp", "nbf", "iat", "jti", "groups"]), JSON
-    )
-)
+@given(changes=st.dictionaries(st.sampled_from(["iss", "aud", "sub", "exp", "nbf", "iat", "jti", "groups"]), JSON))
 def test_no_claims_crash_the_verifier(verifier: Verifier, changes: dict[str, Any]) -> None:
     result = verifier.verify(f"Bearer {sign(claims(**changes), ec_key(), kid='ec-1')}")
 

@@ -40,9 +40,7 @@ def keys(server: JwksServer, clock: Clock, log: Log) -> Keys:
     return Keys(server.url, clock=clock, log=log)
 
 
-def test_keys_are_fetched_once_and_served_for_their_maximum_age(
-    keys: Keys, server: JwksServer, clock: Clock
-) -> None:
+def test_keys_are_fetched_once_and_served_for_their_maximum_age(keys: Keys, server: JwksServer, clock: Clock) -> None:
     assert server.fetches == 0
 
     for _ in range(50):
@@ -63,9 +61,7 @@ def test_keys_past_their_maximum_age_are_fetched_again(keys: Keys, server: JwksS
     assert server.fetches == 2
 
 
-def test_a_flood_of_unknown_key_ids_makes_one_fetch_per_cooldown(
-    keys: Keys, server: JwksServer, clock: Clock
-) -> None:
+def test_a_flood_of_unknown_key_ids_makes_one_fetch_per_cooldown(keys: Keys, server: JwksServer, clock: Clock) -> None:
     keys.key("rsa-1")
 
     for second in range(120):
@@ -76,9 +72,7 @@ def test_a_flood_of_unknown_key_ids_makes_one_fetch_per_cooldown(
     assert server.fetches == 1 + 4
 
 
-def test_a_flood_from_many_threads_at_once_makes_one_fetch(
-    keys: Keys, server: JwksServer, clock: Clock
-) -> None:
+def test_a_flood_from_many_threads_at_once_makes_one_fetch(keys: Keys, server: JwksServer, clock: Clock) -> None:
     keys.key("rsa-1")
     clock.now += 31
     server.delay = 0.2
@@ -153,9 +147,7 @@ def test_the_last_good_keys_serve_through_an_outage_of_an_hour(
         keys.key("rsa-1")
 
 
-def test_an_issuer_that_is_back_is_noticed_after_the_cooldown(
-    keys: Keys, server: JwksServer, clock: Clock
-) -> None:
+def test_an_issuer_that_is_back_is_noticed_after_the_cooldown(keys: Keys, server: JwksServer, clock: Clock) -> None:
     keys.key("rsa-1")
     clock.now += 300
     server.status = 503
