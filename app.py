@@ -1,33 +1,247 @@
-import os
-from chalice import Chalice
+"""Cloakroom's table of contents: every route, authorizer, stream, queue and socket handler.
+
+A handler translates, calls one verb, translates back. What it calls is opened by `wiring` when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chalice.app import Chalice, Request, Response
+
+from chalicelib import log
+from chalicelib.config import QUEUE_ARN_AT_IMPORT, STREAM_ARN_AT_IMPORT
+from chalicelib.web import answers
+from chalicelib.web.problems import answered, settled
+from chalicelib.web.requests import LARGEST_PAGE, LONGEST_MIN_TTL, Query, caller_of, identifier, json_body
+from chalicelib.wiring import now, wired
+
+if TYPE_CHECKING:
+    from chalicelib.model.caller import Caller
+
+ANY = ["*/*"]
+"""Content types that Chalice lets through: `json_body` refuses, for Chalice's own 415 is no problem document."""
+
 app = Chalice(app_name="cloakroom")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
-STREAM = os.environ.get("STREAM_ARN", "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/x")
-QUEUE = os.environ.get("QUEUE_ARN", "arn:aws:sqs:us-east-1:000000000000:q")
+# Chalice's own exception log quotes messages, which may quote what a caller sent; ours (chalicelib.log) does not.
+app.log.disabled = True
+
+
+# Who may do what ---------------------------------------------------------------------------------------
+
+
 @app.authorizer(ttl_seconds=300)
-def authorize(r):
-    return {"principalId": "a", "policyDocument": {"Version": "2012-10-17", "Statement": []}}
-@app.route("/tokens", methods=["POST"], authorizer=authorize)
-def hand_in():
-    return {}
+def authorize(request: Any) -> dict[str, Any]:
+    """Answer API Gateway with an IAM policy for everything that the bearer may do, or with an explicit Deny."""
+    from chalicelib.admit.answer import answer  # noqa: PLC0415  PyJWT is the authorizer's price alone
+
+    log.begin(function="authorize", request_id=_invocation())
+    return answer(request.token, request.method_arn, wired.verifier, wired.policies.of, log=log.fact)
+
+
+# Routes --------------------------------------------------------------------------------------------------
+
+
+@app.route("/tokens", methods=["POST"], authorizer=authorize, content_types=ANY)
+@answered
+def hand_in_token() -> Response:
+    """Take a token in: 202 after one durable write."""
+    from chalicelib.intake.reading import read_hand_in, read_idempotency_key  # noqa: PLC0415
+
+    caller = _caller()
+    key = read_idempotency_key(_request().headers.get("idempotency-key"))
+    body = read_hand_in(json_body(_request()))
+    job, is_new = wired.intake.accept(body, requester=caller.principal, idempotency_key=key)
+    log.fact("token.accepted" if is_new else "token.repeated", job=job.id, principal=caller.principal)
+    return answers.accepted(job)
+
+
+@app.route("/tokens/{token_id}", methods=["GET"], authorizer=authorize)
+@answered
+def show_token(token_id: str) -> Response:
+    """Show a token's record."""
+    Query.of(_request())
+    return answers.record(wired.counter.record(_caller(), identifier(token_id)), now())
+
+
 @app.route("/tokens/{token_id}/secret", methods=["GET"], authorizer=authorize)
-def collect(token_id):
-    return {}
+@answered
+def collect_token(token_id: str) -> Response:
+    """Hand a token out, good for `min_ttl` more seconds."""
+    caller = _caller()
+    token, secret = wired.counter.secret(
+        caller, identifier(token_id), min_ttl=_min_ttl(Query.of(_request(), "min_ttl"))
+    )
+    log.fact("token.collected", token=token.id, principal=caller.principal)
+    return answers.secret(token, secret, now())
+
+
+@app.route("/tokens/{token_id}", methods=["DELETE"], authorizer=authorize)
+@answered
+def delete_token(token_id: str) -> Response:
+    """Take a token from its readers at once; a job does the rest."""
+    caller = _caller()
+    Query.of(_request())
+    job = wired.deletion.delete(caller, identifier(token_id))
+    log.fact("token.deleted", token=job.token_id, job=job.id, principal=caller.principal)
+    return answers.accepted(job)
+
+
+@app.route("/subjects/{subject}/tokens", methods=["GET"], authorizer=authorize)
+@answered
+def list_subject_tokens(subject: str) -> Response:
+    """List a subject's newest tokens, one a provider."""
+    query = Query.of(_request(), "environment", "domain", "limit", "cursor")
+    environment, domain = query.environment_and_domain()
+    limit = query.whole("limit", default=LARGEST_PAGE, least=1, most=LARGEST_PAGE)
+    tokens, after = wired.counter.listed(
+        _caller(), environment, domain, query.subject(subject), limit=limit, after=query.cursor()
+    )
+    return answers.page(tokens, after, now())
+
+
+@app.route("/subjects/{subject}/tokens/{provider}", methods=["GET"], authorizer=authorize)
+@answered
+def show_subject_token(subject: str, provider: str) -> Response:
+    """Show the record of a subject's newest token of a provider."""
+    place = Query.of(_request(), "environment", "domain").place(subject, provider)
+    return answers.record(wired.counter.current_record(_caller(), place), now())
+
+
+@app.route("/subjects/{subject}/tokens/{provider}/secret", methods=["GET"], authorizer=authorize)
+@answered
+def collect_subject_token(subject: str, provider: str) -> Response:
+    """Hand out a subject's newest token of a provider."""
+    caller = _caller()
+    query = Query.of(_request(), "environment", "domain", "min_ttl")
+    token, secret = wired.counter.current_secret(caller, query.place(subject, provider), min_ttl=_min_ttl(query))
+    log.fact("token.collected", token=token.id, principal=caller.principal)
+    return answers.secret(token, secret, now())
+
+
+@app.route("/jobs/{job_id}", methods=["GET"], authorizer=authorize)
+@answered
+def show_job(job_id: str) -> Response:
+    """Show a job."""
+    Query.of(_request())
+    return answers.job(wired.counter.job(_caller(), identifier(job_id)))
+
+
+@app.route("/tickets", methods=["POST"], authorizer=authorize, content_types=ANY)
+@answered
+def issue_ticket() -> Response:
+    """Give a ticket that opens the WebSocket once, within 60 seconds."""
+    from chalicelib.intake.reading import read_ticket  # noqa: PLC0415
+
+    caller = _caller()
+    body = read_ticket(json_body(_request()))
+    ticket, ends = wired.usher.ticket(caller, subject=body.subject, job_id=body.job)
+    log.fact("ticket.issued", principal=caller.principal)
+    return answers.ticket(ticket, ends, wired.settings.websocket_url)
+
+
 @app.route("/health", methods=["GET"])
-def health():
-    return {"status": "ok"}
-@app.on_dynamodb_record(stream_arn=STREAM, batch_size=100, starting_position="TRIM_HORIZON")
-def advance(event):
-    return None
-@app.on_dynamodb_record(stream_arn=STREAM, batch_size=100, starting_position="TRIM_HORIZON")
-def notify(event):
-    return None
-@app.on_sqs_message(queue_arn=QUEUE, batch_size=10, maximum_concurrency=3)
-def work(event):
-    return None
+@answered
+def health() -> Response:
+    """Tell whether tokens can be taken in and handed out: whether the table answers."""
+    _begin()
+    wired.table.get({"pk": "HEALTH", "sk": "HEALTH"}, consistent=False)
+    return answers.ok({"status": "ok", "checks": {"table": "ok"}})
+
+
+@app.route("/openapi.json", methods=["GET"])
+@answered
+def openapi() -> Response:
+    """Serve the contract."""
+    from chalicelib.web.openapi import document  # noqa: PLC0415
+
+    _begin()
+    return answers.ok(document(), cached_for=300)
+
+
+# What happens behind the 202 ---------------------------------------------------------------------------
+
+
+@app.on_dynamodb_record(stream_arn=STREAM_ARN_AT_IMPORT, batch_size=100, starting_position="TRIM_HORIZON")
+def advance(event: Any) -> dict[str, Any]:
+    """Move each job on that the stream brings: settle it, or queue it."""
+    log.begin(function="advance", request_id=_invocation(event))
+    return wired.advance(event.to_dict()["Records"])
+
+
+@app.on_dynamodb_record(stream_arn=STREAM_ARN_AT_IMPORT, batch_size=100, starting_position="TRIM_HORIZON")
+def notify(event: Any) -> dict[str, Any]:
+    """Tell connected browsers of each change that the stream brings."""
+    log.begin(function="notify", request_id=_invocation(event))
+    return wired.notify(event.to_dict()["Records"])
+
+
+@app.on_sqs_message(queue_arn=QUEUE_ARN_AT_IMPORT, batch_size=10, maximum_concurrency=3)
+def work(event: Any) -> dict[str, Any]:
+    """Do each job that the queue brings."""
+    log.begin(function="work", request_id=_invocation(event))
+    return wired.work(event.to_dict()["Records"])
+
+
+# Sockets -------------------------------------------------------------------------------------------------
+
+
 @app.on_ws_connect(name="websocket_connect")
-def connect(e): ...
+@settled
+def connect(event: Any) -> None:
+    """Let a browser in for its ticket, or refuse the handshake."""
+    log.begin(function="connect", connection=event.connection_id)
+    query = event.to_dict().get("queryStringParameters") or {}  # Chalice's event does not show the query string
+    watch = wired.sockets.join(event.connection_id, query.get("ticket"))
+    log.fact("connection.joined", principal=watch.principal, scope=watch.scope)
+
+
 @app.on_ws_message(name="websocket_message")
-def message(e): ...
+@settled
+def message(event: Any) -> None:
+    """Answer what a browser says."""
+    log.begin(function="message", connection=event.connection_id)
+    log.fact("connection.heard", action=wired.sockets.hear(event.connection_id, event.body))
+
+
 @app.on_ws_disconnect(name="websocket_disconnect")
-def disconnect(e): ...
+@settled
+def disconnect(event: Any) -> None:
+    """Forget a browser."""
+    log.begin(function="disconnect", connection=event.connection_id)
+    left = wired.sockets.leave(event.connection_id)
+    log.fact("connection.left", principal=left.watch.principal if left else None)
+
+
+def _request() -> Request:
+    request = app.current_request
+    if request is None:
+        raise RuntimeError("outside a request")
+    return request
+
+
+def _begin() -> None:
+    request = _request()
+    context = request.context
+    log.begin(
+        function="api",
+        request_id=context.get("requestId"),
+        method=request.method,
+        route=context.get("resourcePath"),
+    )
+
+
+def _caller() -> Caller:
+    """Return who is asking; every line that is logged from here on belongs to this request."""
+    _begin()
+    return caller_of(_request().context, now())
+
+
+def _invocation(event: Any = None) -> str | None:
+    """Return Lambda's id of this invocation, where there is one (`chalice local` has none)."""
+    return getattr(event.context if event else app.lambda_context, "aws_request_id", None)
+
+
+def _min_ttl(query: Query) -> int:
+    return query.whole("min_ttl", default=0, least=0, most=LONGEST_MIN_TTL)

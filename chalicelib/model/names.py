@@ -72,9 +72,7 @@ def group_fault(value: str) -> str | None:
     """Return why this cannot name a group, or None if it can."""
     if _GROUP.search(value):
         return None
-    return (
-        f"a group has 1 to {GROUP_LENGTH} characters of A-Z a-z 0-9 . _ : - and begins with a letter or digit"
-    )
+    return f"a group has 1 to {GROUP_LENGTH} characters of A-Z a-z 0-9 . _ : - and begins with a letter or digit"
 
 
 def is_subject(principal: str) -> bool:

@@ -1,7 +1,7 @@
 """Say who may do what: a group's statements, and the one decision that is made over them.
 
-A statement allows or denies methods on paths. In a path `*` matches any run of characters, `/` too, as it
-does in IAM; `${principal}` is a whole segment and stands for the caller. An explicit Deny wins over every Allow,
+A statement allows or denies methods on paths. In a path `*` matches any run of characters, `/` too, as in
+IAM; `${principal}` is a whole segment and stands for the caller. An explicit Deny wins over every Allow,
 what nothing allows is denied, and the statements of several groups are simply put together.
 The same statements are written out for API Gateway (`iam.py`) and evaluated again by the service.
 

@@ -1,0 +1,157 @@
+"""Hand out: records, secrets, lists and jobs, each to whom it belongs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from chalicelib.errors import Forbidden, NotFound, TokenExpired, TokenRevoked, TooShortLived
+from chalicelib.model.clock import SECOND, rfc3339
+from chalicelib.model.token import Place, Secret, Token, TokenStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.model.caller import Caller
+    from chalicelib.model.deposit import Deposit
+    from chalicelib.model.job import Job
+
+
+class Jobs(Protocol):
+    """Jobs and deposits by id, and the newest token of a place."""
+
+    def job(self, job_id: str) -> Job:
+        """Raise NotFound if there is none."""
+
+    def deposit(self, token_id: str) -> Deposit:
+        """Raise NotFound if there is none."""
+
+    def current(self, place: Place) -> Token | None:
+        """Return None if there is none."""
+
+
+class CurrentTokens(Protocol):
+    """A subject's tokens, listed."""
+
+    def page(
+        self, environment: str, domain: str, subject: str, *, limit: int, after: str | None
+    ) -> tuple[list[Token], str | None]:
+        """Return a page, and the provider that the next begins behind."""
+
+
+class Opener(Protocol):
+    """How sealed secrets are opened."""
+
+    def open(self, sealed: bytes, place: Place, token_id: str) -> bytes:
+        """Return the plaintext."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counter:
+    """The verbs of the reading routes. `now` is in microseconds.
+
+    What is not the caller's is NotFound, like what does not exist: an answer that told them apart would tell which
+    ids and subjects exist.
+    """
+
+    jobs: Jobs
+    tokens: CurrentTokens
+    opener: Opener
+    now: Callable[[], int]
+
+    def record(self, caller: Caller, token_id: str) -> Token:
+        """Return a token's record by its id."""
+        return self._deposit(caller, token_id).token
+
+    def secret(self, caller: Caller, token_id: str, *, min_ttl: int) -> tuple[Token, Secret]:
+        """Return a token with its secret, good for `min_ttl` more seconds.
+
+        Raises NotFound, TokenRevoked, TokenExpired, TooShortLived, SealBroken. A token of unknown expiry is given for
+        any `min_ttl`: nobody knows better.
+        """
+        deposit = self.jobs.deposit(token_id)
+        if not caller.may_collect(deposit.token.place):
+            raise NotFound
+        return self._opened(deposit, min_ttl)
+
+    def job(self, caller: Caller, job_id: str) -> Job:
+        """Return a job by its id."""
+        job = self.jobs.job(job_id)
+        if not caller.may_see(_place(job), job.requester):
+            raise NotFound
+        return job
+
+    def current_record(self, caller: Caller, place: Place) -> Token:
+        """Return the newest token of a place. Raises Forbidden, NotFound."""
+        _allow(caller, f"/subjects/{place.subject}/tokens/{place.provider}")
+        return self._current(place)
+
+    def current_secret(self, caller: Caller, place: Place, *, min_ttl: int) -> tuple[Token, Secret]:
+        """Return the newest token of a place with its secret, which is kept with the token alone: two reads."""
+        if not caller.may_collect(place):
+            raise Forbidden
+        return self._opened(self.jobs.deposit(self._current(place).id), min_ttl)
+
+    def listed(
+        self, caller: Caller, environment: str, domain: str, subject: str, *, limit: int, after: str | None
+    ) -> tuple[list[Token], str | None]:
+        """Return a page of a subject's newest tokens, one a provider, by provider name. Raises Forbidden."""
+        _allow(caller, f"/subjects/{subject}/tokens")
+        return self.tokens.page(environment, domain, subject, limit=limit, after=after)
+
+    def _current(self, place: Place) -> Token:
+        token = self.jobs.current(place)
+        if token is None:
+            raise NotFound
+        return token
+
+    def _deposit(self, caller: Caller, token_id: str) -> Deposit:
+        deposit = self.jobs.deposit(token_id)
+        if not caller.may_see(deposit.token.place, deposit.token.requester):
+            raise NotFound
+        return deposit
+
+    def _opened(self, deposit: Deposit, min_ttl: int) -> tuple[Token, Secret]:
+        token = deposit.token
+        now = self.now()
+        match token.status_at(now):
+            case TokenStatus.REVOKED:
+                raise TokenRevoked
+            case TokenStatus.EXPIRED:
+                raise TokenExpired(expires_at=_expires_at(token))
+        if token.expires_at is not None and token.expires_at * SECOND < now + min_ttl * SECOND:
+            raise TooShortLived(expires_at=_expires_at(token), min_ttl=min_ttl)
+        if deposit.sealed is None:  # erased after a deletion that this read does not show; gone either way
+            raise TokenRevoked
+        return token, Secret.from_bytes(self.opener.open(deposit.sealed, token.place, token.id))
+
+
+def secret_view(token: Token, secret: Secret, now: int) -> dict[str, object]:
+    """Return what a collector gets: the token response again, as the provider gave it, with the time that is left."""
+    view: dict[str, object] = {
+        "id": token.id,
+        "access_token": secret.access_token,
+        "refresh_token": secret.refresh_token,
+        "id_token": secret.id_token,
+        "token_type": token.token_type,
+        "scope": token.scope,
+        "extra": None if secret.extra is None else dict(secret.extra),
+    }
+    given = {name: value for name, value in view.items() if value is not None}
+    if token.expires_at is None:
+        return {**given, "expires_at": None}
+    return {**given, "expires_in": token.expires_at - now // SECOND, "expires_at": _expires_at(token)}
+
+
+def _allow(caller: Caller, path: str) -> None:
+    """Raise Forbidden unless the caller may GET a path: the gateway decided so too, on the path as it came."""
+    if not caller.may("GET", path):
+        raise Forbidden
+
+
+def _expires_at(token: Token) -> str | None:
+    return None if token.expires_at is None else rfc3339(token.expires_at * SECOND)
+
+
+def _place(job: Job) -> Place:
+    return Place(environment=job.environment, domain=job.domain, subject=job.subject, provider=job.provider)

@@ -1,0 +1,67 @@
+"""The service's settings: read from the environment once, each missing one named."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from chalicelib.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SETTINGS: dict[str, str] = {
+    "TABLE_NAME": "the table that everything is kept in",
+    "QUEUE_URL": "the queue for work that calls anybody else",
+    "KMS_KEY_ID": "the KMS key (id or ARN) that wraps branch keys",
+    "JWT_ISSUER": "the `iss` that bearer tokens must carry, letter for letter",
+    "JWT_AUDIENCE": "the `aud` that bearer tokens must carry",
+    "JWKS_URL": "where the issuer publishes its signing keys (RFC 7517)",
+    "JWT_GROUPS_CLAIM": "the claim that lists the caller's groups (default `groups`)",
+    "WEBSOCKET_URL": "the address that browsers connect to",
+    "WEBSOCKET_MANAGEMENT_URL": "the address that pushes are posted to (`@connections`)",
+    "EVENT_FAILURES": (
+        "`report` where the event source takes partial batch responses (the packaged stack), else `raise` (the default)"
+    ),
+    "STAGE": "the deployment's name, on every log line (default `local`)",
+}
+"""Every setting and what it is for. The README lists the same; a test holds the two together."""
+
+_DEFAULTS = {"JWT_GROUPS_CLAIM": "groups", "EVENT_FAILURES": "raise", "STAGE": "local"}
+
+STREAM_ARN_AT_IMPORT = os.environ.get("STREAM_ARN", "arn:aws:dynamodb:us-east-1:000000000000:table/x/stream/x")
+QUEUE_ARN_AT_IMPORT = os.environ.get("QUEUE_ARN", "arn:aws:sqs:us-east-1:000000000000:x")
+"""Chalice reads decorator arguments at import. The packaged stack overrides both by reference
+(infrastructure/template.json); a plain `chalice deploy` sets them, for the stage, in .chalice/config.json."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """All settings of one deployment."""
+
+    table_name: str
+    queue_url: str
+    kms_key_id: str
+    jwt_issuer: str
+    jwt_audience: str
+    jwks_url: str
+    jwt_groups_claim: str
+    websocket_url: str
+    websocket_management_url: str
+    event_failures: Literal["report", "raise"]
+    stage: str
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings that `environment` holds.
+
+    Raises Misconfigured naming every setting that is missing or wrong, not only the first.
+    """
+    values = {name: environment.get(name) or _DEFAULTS.get(name, "") for name in SETTINGS}
+    missing = [f"{name} ({SETTINGS[name]})" for name, value in values.items() if not value]
+    if missing:
+        raise Misconfigured("missing settings: " + "; ".join(missing))
+    if values["EVENT_FAILURES"] not in ("report", "raise"):
+        raise Misconfigured(f"EVENT_FAILURES is {values['EVENT_FAILURES']!r}; it must be `report` or `raise`")
+    return Settings(**{name.lower(): value for name, value in values.items()})  # type: ignore[arg-type]

@@ -1,0 +1,147 @@
+"""Everything that can be refused or can fail, as one tree.
+
+A class's docstring is the sentence that the caller reads; `code` is stable and part of the contract.
+HTTP statuses stand in `chalicelib.web.problems` alone, looked up through the class's MRO.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CloakroomError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, detail: str = "", /, **facts: object) -> None:
+        """Say what happened in `detail`; `facts` become members of the problem document. Never a secret."""
+        super().__init__(detail or (type(self).__doc__ or "").strip())
+        self.detail = str(self)
+        self.facts = facts
+
+
+# What the caller can mend -----------------------------------------------------------------------------
+
+
+class Refused(CloakroomError):
+    """The request cannot be carried out as it stands."""
+
+    code = "refused"
+
+
+class InvalidBody(Refused):
+    """The body does not have the documented form."""
+
+    code = "invalid_body"
+
+
+class InvalidParameter(Refused):
+    """A parameter does not have the documented form."""
+
+    code = "invalid_parameter"
+
+
+class BodyTooLarge(Refused):
+    """The body is larger than the documented limit."""
+
+    code = "body_too_large"
+
+
+class WrongMediaType(Refused):
+    """The body must be JSON, and say so."""
+
+    code = "unsupported_media_type"
+
+
+class IdempotencyKeyReused(Refused):
+    """This Idempotency-Key was used with another body."""
+
+    code = "idempotency_key_reused"
+
+
+class NotFound(Refused):
+    """There is no such thing, or it is not yours to see."""
+
+    code = "not_found"
+
+
+class Unauthorized(Refused):
+    """The bearer token is no longer valid."""
+
+    code = "unauthorized"
+
+
+class Forbidden(Refused):
+    """This is not allowed."""
+
+    code = "forbidden"
+
+
+class TooShortLived(Refused):
+    """The token is good, but not for as long as `min_ttl` asks."""
+
+    code = "token_too_short_lived"
+
+
+class Gone(Refused):
+    """The token can no longer be collected."""
+
+    code = "gone"
+
+
+class TokenExpired(Gone):
+    """The token has expired."""
+
+    code = "token_expired"
+
+
+class TokenRevoked(Gone):
+    """The token was deleted."""
+
+    code = "token_revoked"
+
+
+class BadTicket(Refused):
+    """The ticket is unknown, used or past its 60 seconds."""
+
+    code = "bad_ticket"
+
+
+# What only time or an operator can mend ---------------------------------------------------------------
+
+
+class Unavailable(CloakroomError):
+    """A service that this one depends on did not answer; nothing was stored. Try again shortly."""
+
+    code = "unavailable"
+
+
+class Throttled(Unavailable):
+    """The table is taking no more requests at this moment. Try again shortly."""
+
+    code = "throttled"
+
+
+class Conflict(CloakroomError):
+    """Another writer was first."""
+
+    code = "conflict"
+
+
+class SealBroken(CloakroomError):
+    """A sealed secret does not open: it was altered, moved to another record, or its key is gone."""
+
+    code = "seal_broken"
+
+
+class Misconfigured(CloakroomError):
+    """A setting is missing or wrong."""
+
+    code = "misconfigured"
+
+
+class Unreadable(CloakroomError):
+    """A stream record, queue message or stored item does not have the form that this version writes."""
+
+    code = "unreadable"

@@ -1,0 +1,103 @@
+"""What bodies must look like: the structs that check them and that openapi.json is generated from."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  msgspec evaluates the annotations
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from chalicelib.model import names
+from chalicelib.model.token import DEFAULT_SCOPE_NAME
+
+LARGEST_BODY = 65_536
+"""Bytes. Far below what an item takes (400 KB) and API Gateway passes (10 MB): a token response of 20 KB is rare."""
+
+LONGEST_TOKEN = 16_384
+LONGEST_SCOPE = 4_096
+LONGEST_TOKEN_TYPE = 64
+LONGEST_LIFE = 315_360_000
+"""Seconds: ten years. Beyond that a provider means "never"."""
+
+LARGEST_EXTRA = 8_192
+"""Bytes of JSON."""
+
+MOST_METADATA = 16
+LONGEST_METADATA_NAME = 64
+LONGEST_METADATA_VALUE = 256
+
+_TokenText = Annotated[str, Meta(min_length=1, max_length=LONGEST_TOKEN)]
+_Seconds = Annotated[int, Meta(ge=0, le=LONGEST_LIFE)]
+_SecondsText = Annotated[str, Meta(pattern=r"^[0-9]{1,9}$")]
+
+
+def _name(pattern: str, longest: int, about: str) -> Meta:
+    """Describe a name whose grammar `model.names` checks, which says better than a pattern what is wrong."""
+    shape = {"pattern": pattern, "minLength": 1, "maxLength": longest}
+    return Meta(description=about, extra_json_schema=shape)
+
+
+Subject = Annotated[
+    str, _name(names.SUBJECT_PATTERN, names.SUBJECT_LENGTH, "Whose token it is, as the issuer writes `sub`.")
+]
+Provider = Annotated[str, _name(names.PROVIDER_PATTERN, names.PROVIDER_LENGTH, "Who gave the token, e.g. `google`.")]
+Environment = Annotated[str, _name(names.ENVIRONMENT_PATTERN, names.ENVIRONMENT_LENGTH, "E.g. `production`.")]
+Domain = Annotated[
+    str, _name(names.DOMAIN_PATTERN, names.DOMAIN_LENGTH, "E.g. a shop or tenant; keys are kept by domain.")
+]
+
+
+class TokenIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A provider's answer (RFC 6749 section 5.1). What it holds beyond these members goes into `extra`."""
+
+    access_token: _TokenText
+    refresh_token: _TokenText | None = None
+    id_token: _TokenText | None = None
+    token_type: Annotated[str, Meta(max_length=LONGEST_TOKEN_TYPE)] | None = None
+    scope: Annotated[str, Meta(max_length=LONGEST_SCOPE)] | None = None
+    expires_in: Annotated[
+        _Seconds | _SecondsText | None,
+        Meta(description="Seconds from now, also as a string of digits, as some providers send it."),
+    ] = None
+    expires_at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="RFC 3339 with an offset. Comes before `expires_in`, and that before a JWT's `exp`."),
+    ] = None
+    extra: Annotated[
+        dict[str, Any] | None,
+        Meta(
+            description=f"Further members of the answer, at most {LARGEST_EXTRA} bytes of JSON; sealed with the rest."
+        ),
+    ] = None
+
+    def __repr__(self) -> str:
+        """Say nothing: all of it is secret."""
+        return "TokenIn(...)"
+
+
+class HandIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /tokens`."""
+
+    subject: Subject
+    provider: Provider
+    token: TokenIn
+    environment: Environment = DEFAULT_SCOPE_NAME
+    domain: Domain = DEFAULT_SCOPE_NAME
+    metadata: Annotated[
+        dict[
+            Annotated[str, Meta(min_length=1, max_length=LONGEST_METADATA_NAME)],
+            Annotated[str, Meta(max_length=LONGEST_METADATA_VALUE)],
+        ],
+        Meta(
+            max_length=MOST_METADATA,
+            description="Shown with the record and kept in the clear: never a secret.",
+        ),
+    ] = {}
+
+
+class TicketIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /tickets`: empty for all that is the caller's, or one subject, or one job."""
+
+    subject: Subject | None = None
+    job: Annotated[str, Meta(pattern="^[a-z2-7]{26}$", description="A job's id.")] | None = None

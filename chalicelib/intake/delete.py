@@ -1,0 +1,43 @@
+"""Take a token from its readers at once, and leave the rest to a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from chalicelib.errors import NotFound
+from chalicelib.model.job import Job, Type, first_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.model.caller import Caller
+    from chalicelib.model.deposit import Deposit
+
+
+class Revocable(Protocol):
+    """Where tokens are found and revoked."""
+
+    def deposit(self, token_id: str) -> Deposit:
+        """Raise NotFound if there is none."""
+
+    def revoke(self, deposit: Deposit, revocation: Job, now: int) -> Job:
+        """Return the job that does the rest: the first one's, however often it is asked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deletion:
+    """The verb behind `DELETE /tokens/{id}`."""
+
+    tokens: Revocable
+    now: Callable[[], int]
+    new_id: Callable[[], str]
+
+    def delete(self, caller: Caller, token_id: str) -> Job:
+        """Revoke a token and return its revocation's job. Raises NotFound also for a token that is not the caller's."""
+        deposit = self.tokens.deposit(token_id)
+        if not caller.may_collect(deposit.token.place):
+            raise NotFound
+        now = self.now()
+        revocation = first_job(self.new_id(), Type.REVOKE, deposit.token, requester=caller.principal, now=now)
+        return self.tokens.revoke(deposit, revocation, now)

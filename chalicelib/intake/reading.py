@@ -1,0 +1,130 @@
+"""Untrusted bytes → the body's struct, or one clear error that names the field and the rule and repeats no value."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from chalicelib.errors import BodyTooLarge, InvalidBody, InvalidParameter
+from chalicelib.intake.bodies import LARGEST_BODY, LARGEST_EXTRA, HandIn, TicketIn, TokenIn
+from chalicelib.model import names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+B = TypeVar("B", bound=msgspec.Struct)
+
+LONGEST_IDEMPOTENCY_KEY = 255
+LONGEST_SHOWN_NAME = 40
+SHORTEST_SECRET = 8
+"""Shorter texts turn up by chance in metadata that repeats nothing."""
+
+_hand_in = msgspec.json.Decoder(HandIn)
+_ticket = msgspec.json.Decoder(TicketIn)
+_canonical = msgspec.json.Encoder(order="deterministic")
+
+_AT = re.compile(r"^(?P<rule>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>.*)`$", re.DOTALL)
+_MISSING = re.compile(r"^Object missing required field `(?P<name>.*)`$")
+_SHOWABLE = re.compile(rf"^[A-Za-z_][A-Za-z0-9_\-]{{0,{LONGEST_SHOWN_NAME - 1}}}$")
+
+
+def read_hand_in(raw: bytes) -> HandIn:
+    """Return the body of `POST /tokens`. Raises BodyTooLarge or InvalidBody."""
+    body = _read(raw, _hand_in)
+    for name, value, fault_of in _named(body):
+        _check_name(name, value, fault_of)
+    if body.token.extra is not None and len(msgspec.json.encode(body.token.extra)) > LARGEST_EXTRA:
+        raise _invalid("token.extra", f"at most {LARGEST_EXTRA} bytes of JSON")
+    _check_metadata(body)
+    return body
+
+
+def read_ticket(raw: bytes) -> TicketIn:
+    """Return the body of `POST /tickets`; none at all asks for all that is the caller's."""
+    body = _read(raw or b"{}", _ticket)
+    if body.subject is not None and body.job is not None:
+        raise _invalid("job", "a ticket is for a subject or for a job, not for both")
+    if body.subject is not None:
+        _check_name("subject", body.subject, names.subject_fault)
+    return body
+
+
+def read_idempotency_key(header: str | None) -> str | None:
+    """Return the `Idempotency-Key`, or None without one. Raises InvalidParameter."""
+    if header is None:
+        return None
+    if not 0 < len(header) <= LONGEST_IDEMPOTENCY_KEY or not header.isprintable():
+        rule = f"1 to {LONGEST_IDEMPOTENCY_KEY} printable characters"
+        raise InvalidParameter(f"Idempotency-Key: {rule}", field="Idempotency-Key", rule=rule)
+    return header
+
+
+def canonical(body: HandIn) -> bytes:
+    """Return the same bytes for the same body, whatever its spacing and the order of its members."""
+    return _canonical.encode(body)
+
+
+def _read(raw: bytes, decoder: msgspec.json.Decoder[B]) -> B:
+    if len(raw) > LARGEST_BODY:
+        raise BodyTooLarge(f"at most {LARGEST_BODY} bytes", limit=LARGEST_BODY)
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise _translated(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # DecodeError tells the position of the fault and the character there, never more of the body.
+        rule = str(error) if isinstance(error, msgspec.DecodeError) else "JSON in UTF-8"
+        raise _invalid("", rule) from None
+
+
+def _translated(message: str) -> InvalidBody:
+    """Return msgspec's message as a field and a rule."""
+    found = _AT.match(message)
+    rule = found["rule"] if found else message
+    path = (found["path"] or "").lstrip(".") if found else ""
+    if unknown := _UNKNOWN.match(rule):
+        # A name from outside: shown only when it is short and plain, for it could be a secret put in the wrong place.
+        name = unknown["name"] if _SHOWABLE.match(unknown["name"]) else "(a name too strange to repeat)"
+        return _invalid(_joined(path, name), "unknown field")
+    if missing := _MISSING.match(rule):
+        return _invalid(_joined(path, missing["name"]), "required")
+    return _invalid(path, rule)
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _invalid(field: str, rule: str) -> InvalidBody:
+    return InvalidBody(f"{field}: {rule}" if field else rule, field=field or None, rule=rule)
+
+
+def _named(body: HandIn) -> tuple[tuple[str, str, Callable[[str], str | None]], ...]:
+    return (
+        ("subject", body.subject, names.subject_fault),
+        ("provider", body.provider, names.provider_fault),
+        ("environment", body.environment, names.environment_fault),
+        ("domain", body.domain, names.domain_fault),
+    )
+
+
+def _check_name(field: str, value: str, fault_of: Callable[[str], str | None]) -> None:
+    if fault := fault_of(value):
+        raise _invalid(field, fault)
+
+
+def _check_metadata(body: HandIn) -> None:
+    secrets = _secrets(body.token)
+    for name, value in body.metadata.items():
+        if not name.isprintable() or not value.isprintable():
+            raise _invalid("metadata", "names and values are printable")
+        if any(secret in value or secret in name for secret in secrets):
+            raise _invalid("metadata", "it is kept in the clear and must not repeat the token")
+
+
+def _secrets(token: TokenIn) -> tuple[str, ...]:
+    texts = (token.access_token, token.refresh_token, token.id_token)
+    return tuple(text for text in texts if text and len(text) >= SHORTEST_SECRET)

@@ -1,0 +1,35 @@
+"""Who is asking, and what of the store is theirs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.model.policy import Statement, allows
+
+if TYPE_CHECKING:
+    from chalicelib.model.token import Place
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """A principal with the statements that its groups grant it; `expires_at` is its bearer token's (epoch seconds)."""
+
+    principal: str
+    statements: tuple[Statement, ...]
+    expires_at: int
+
+    def may(self, method: str, path: str) -> bool:
+        """Tell whether the caller's policies allow `method` on the decoded `path`."""
+        return allows(self.statements, self.principal, method, path)
+
+    def may_collect(self, place: Place) -> bool:
+        """Tell whether the secrets of `place` are the caller's to read.
+
+        A token's id is no key to it: whoever may not read the subject's path may not read by id either.
+        """
+        return self.may("GET", f"/subjects/{place.subject}/tokens/{place.provider}/secret")
+
+    def may_see(self, place: Place, requester: str) -> bool:
+        """Tell whether the caller may see a job or record: its own, or one of a subject that it may read."""
+        return requester == self.principal or self.may("GET", f"/subjects/{place.subject}/tokens/{place.provider}")

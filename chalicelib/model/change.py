@@ -1,0 +1,32 @@
+"""What the stream tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chalicelib.model.job import Job
+    from chalicelib.model.token import Token
+    from chalicelib.model.watch import Connection
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobChange:
+    """A job before (None: it is new) and after a write. `token` is there when the job stores one."""
+
+    before: Job | None
+    after: Job
+    token: Token | None
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether a watcher would see a difference; the secret's erasure, say, changes no job."""
+        return self.before is None or self.before.rev != self.after.rev
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Joined:
+    """A connection that was registered just now."""
+
+    connection: Connection

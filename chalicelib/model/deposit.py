@@ -1,0 +1,21 @@
+"""What is handed in, as it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chalicelib.model.job import Job
+    from chalicelib.model.token import Token
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deposit:
+    """What `POST /tokens` stores: the job, the token's record, the sealed secret and the body's keyed mark."""
+
+    job: Job
+    token: Token
+    sealed: bytes | None = field(repr=False)
+    body_mark: bytes = field(repr=False)
+    key_version: int

@@ -1,0 +1,69 @@
+"""Who may be told of which job."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chalicelib.model.job import Job
+
+TICKET_SECONDS = 60
+"""How long a ticket opens a socket."""
+
+LONGEST_CONNECTION = 7_200
+"""Seconds after which API Gateway closes any WebSocket."""
+
+HANDSHAKE_SECONDS = 10
+"""How long after `$connect` a post may meet a connection that API Gateway does not count as open yet."""
+
+
+class Scope(enum.StrEnum):
+    """How much a connection is told."""
+
+    PERSON = "person"
+    SUBJECT = "subject"
+    JOB = "job"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """What one connection is told of.
+
+    `person` is the name under which the connection is registered. With scope PERSON it hears of the jobs that the
+    person asked for and, if it `owns` its subject's path, of those about the person; with SUBJECT of the latter only;
+    with JOB of `job_id` alone, whose subject the person is. `hands_in` tells whether the person may have asked for
+    jobs about others.
+    """
+
+    principal: str
+    person: str
+    scope: Scope
+    job_id: str | None = None
+    hands_in: bool = False
+    owns: bool = False
+
+    def hears_of(self, job: Job) -> bool:
+        """Tell whether a change of `job` is this connection's to know."""
+        match self.scope:
+            case Scope.PERSON:
+                return self.person == job.requester or (self.owns and self.person == job.subject)
+            case Scope.SUBJECT:
+                return self.person == job.subject
+            case Scope.JOB:
+                return self.job_id == job.id
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connection:
+    """An open socket and what it is told of. `since` is when it joined, in microseconds since the epoch."""
+
+    id: str
+    watch: Watch
+    since: int
+
+
+def persons_of(job: Job) -> frozenset[str]:
+    """Return the names under which connections that may hear of `job` are registered."""
+    return frozenset({job.subject, job.requester})

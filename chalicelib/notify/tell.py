@@ -1,0 +1,133 @@
+"""Tell connected browsers of what changed. A push costs a job nothing: what cannot be delivered is let go."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from chalicelib.errors import CloakroomError
+from chalicelib.model import notice
+from chalicelib.model.change import Joined
+from chalicelib.model.clock import SECOND
+from chalicelib.model.watch import HANDSHAKE_SECONDS, persons_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from concurrent.futures import Executor
+
+    from chalicelib.model.change import JobChange
+    from chalicelib.model.job import Job
+    from chalicelib.model.watch import Connection, Watch
+
+HANDSHAKE_TRIES = 10
+HANDSHAKE_PAUSE = 0.1
+"""How a first push waits for API Gateway to count a connection as open: a second at the most."""
+
+
+class GoneAway(CloakroomError):
+    """The connection is closed."""
+
+    code = "connection_gone"
+
+
+class NotDelivered(CloakroomError):
+    """The connection took no message in time."""
+
+    code = "not_delivered"
+
+
+class Post(Protocol):
+    """How a message reaches a socket."""
+
+    def __call__(self, connection_id: str, message: bytes) -> None:
+        """Raise GoneAway, or NotDelivered, within seconds."""
+
+
+class Registry(Protocol):
+    """Which connections there are."""
+
+    def of(self, person: str, now: int) -> Iterable[Connection]:
+        """Return those registered under a name."""
+
+    def leave(self, connection_id: str) -> Connection | None:
+        """Forget one."""
+
+
+class OpenJobs(Protocol):
+    """Which jobs are open."""
+
+    def heard_by(self, watch: Watch, *, limit: int) -> tuple[list[Job], bool]:
+        """Return those that a watch may hear of, and whether there are more than `limit`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Teller:
+    """The verb of the notifying stream handler. `now` is in microseconds; `fact` logs an outcome."""
+
+    registry: Registry
+    open_jobs: OpenJobs
+    post: Post
+    pool: Executor
+    now: Callable[[], int]
+    fact: Callable[..., None]
+
+    def tell(self, news: Sequence[JobChange | Joined]) -> None:
+        """Push each change to whoever may hear of it, and a snapshot to whoever has just joined.
+
+        Connections are served side by side, each in the order of the stream. The registry is asked once per name and
+        batch, so that a busy client's name is no hot key. Raises Unavailable when it does not answer, before anything
+        was pushed.
+        """
+        changes = [item for item in news if not isinstance(item, Joined) and item.is_visible]
+        joined = [item.connection for item in news if isinstance(item, Joined)]
+        messages = self._addressed(changes)
+        newcomers = {connection.id for connection in joined}
+        for connection in joined:
+            messages.setdefault(connection.id, (connection, []))
+        deliveries = [(connection, jobs, connection.id in newcomers) for connection, jobs in messages.values()]
+        for _ in self.pool.map(lambda delivery: self._deliver(*delivery), deliveries):
+            pass  # each delivery catches what it may meet; going through the results surfaces what it may not
+
+    def _addressed(self, changes: Sequence[JobChange]) -> dict[str, tuple[Connection, list[Job]]]:
+        now = self.now()
+        persons = sorted({person for change in changes for person in persons_of(change.after)})
+        connections = {
+            connection.id: connection
+            for found in self.pool.map(lambda person: list(self.registry.of(person, now)), persons)
+            for connection in found
+        }
+        addressed: dict[str, tuple[Connection, list[Job]]] = {}
+        for connection in connections.values():
+            jobs = [change.after for change in changes if connection.watch.hears_of(change.after)]
+            if jobs:
+                addressed[connection.id] = (connection, jobs)
+        return addressed
+
+    def _deliver(self, connection: Connection, jobs: Sequence[Job], is_new: bool) -> None:  # noqa: FBT001
+        try:
+            if is_new:
+                found, more = self.open_jobs.heard_by(connection.watch, limit=notice.MOST_JOBS)
+                self._send(connection, notice.snapshot(found, more=more, now=self.now()))
+            for job in jobs:
+                self._send(connection, notice.job_updated(job))
+        except GoneAway:
+            self.registry.leave(connection.id)
+            self.fact("connection.gone", connection=connection.id, principal=connection.watch.principal)
+        except CloakroomError as error:
+            # One slow client: what is left of this batch for it is dropped. It sees the gap by `seq` and its next
+            # snapshot fills it. Trying again here would hold up everybody else's messages.
+            self.fact("push.dropped", connection=connection.id, code=error.code, messages=len(jobs))
+        else:
+            self.fact("push.sent", connection=connection.id, messages=len(jobs) + is_new)
+
+    def _send(self, connection: Connection, message: bytes) -> None:
+        for _ in range(HANDSHAKE_TRIES):
+            try:
+                return self.post(connection.id, message)
+            except GoneAway:
+                # Until `$connect` has answered, API Gateway says "gone" of a connection that is about to open.
+                if self.now() - connection.since > HANDSHAKE_SECONDS * SECOND:
+                    raise
+            time.sleep(HANDSHAKE_PAUSE)
+        return self.post(connection.id, message)

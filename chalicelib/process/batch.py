@@ -1,0 +1,60 @@
+"""Do a batch so that one bad record stops nobody, and say which failed in the way that the event source hears."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from chalicelib.errors import CloakroomError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Executor
+
+R = TypeVar("R")
+
+
+class BatchFailed(CloakroomError):
+    """Part of a batch failed, and the event source takes no partial answer: all of it comes again."""
+
+    code = "batch_failed"
+
+
+def each(
+    records: Sequence[R],
+    handle: Callable[[R], object],
+    *,
+    group_of: Callable[[R], object],
+    pool: Executor,
+    failed: Callable[[R, Exception], None],
+) -> list[R]:
+    """Call `handle` for each record and return those that failed.
+
+    Groups run side by side, the records of one group in order; behind a failed record the rest of its group waits
+    for the next delivery, or a later change would overtake an earlier one.
+    """
+    groups: dict[object, list[R]] = {}
+    for record in records:
+        groups.setdefault(group_of(record), []).append(record)
+
+    def run(group: list[R]) -> list[R]:
+        for position, record in enumerate(group):
+            try:
+                handle(record)
+            except Exception as error:  # noqa: BLE001  a record may fail in any way; the rest must go on
+                failed(record, error)
+                return group[position:]
+        return []
+
+    return [record for leftover in pool.map(run, groups.values()) for record in leftover]
+
+
+def report(identifiers: Sequence[str], *, mode: Literal["report", "raise"]) -> dict[str, Any]:
+    """Return Lambda's partial batch response, or raise BatchFailed where nobody reads one.
+
+    An event source without ReportBatchItemFailures takes any answer for success: a failure reported there is a
+    record lost. One with it takes an exception for the whole batch's failure, which is only slower. So `raise` is
+    the default of the setting, and the template that turns reporting on says `report`.
+    """
+    if identifiers and (mode == "raise" or "" in identifiers):
+        raise BatchFailed(f"{len(identifiers)} failed")
+    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in identifiers]}

@@ -1,0 +1,56 @@
+"""KMS as the wrapper of branch keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.errors import SealBroken, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BROKEN = frozenset({"InvalidCiphertextException", "IncorrectKeyException", "DisabledException"})
+"""KMS's answers that no repetition will change: the key was altered, moved, or switched off."""
+
+
+class KmsWrapper:
+    """Wrap and unwrap by one KMS key. `client` is boto3's, which retries throttling by itself."""
+
+    def __init__(self, client: Any, key_id: str) -> None:
+        self._client = client
+        self._key_id = key_id
+
+    def generate(self, context: Mapping[str, str]) -> tuple[bytes, bytes]:
+        """Return a new key and its wrapped form. Raises Unavailable when KMS does not answer."""
+        answer = self._ask(
+            self._client.generate_data_key,
+            KeyId=self._key_id,
+            KeySpec="AES_256",
+            EncryptionContext=dict(context),
+        )
+        return answer["Plaintext"], answer["CiphertextBlob"]
+
+    def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
+        """Return the key. Raises SealBroken when KMS refuses it for good, Unavailable when it does not answer."""
+        answer = self._ask(
+            self._client.decrypt,
+            KeyId=self._key_id,  # named, or KMS would take any key of the account that the ciphertext names
+            CiphertextBlob=wrapped,
+            EncryptionContext=dict(context),
+        )
+        key: bytes = answer["Plaintext"]
+        return key
+
+    def _ask(self, call: Any, **arguments: object) -> dict[str, Any]:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  the first token pays, not the import
+
+        try:
+            answer: dict[str, Any] = call(**arguments)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code in _BROKEN:
+                raise SealBroken(f"KMS refused a branch key: {code}") from None
+            raise Unavailable(f"KMS answered {code}") from None
+        except BotoCoreError as error:
+            raise Unavailable(f"KMS did not answer: {type(error).__name__}") from None
+        return answer

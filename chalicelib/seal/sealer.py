@@ -1,0 +1,49 @@
+"""Sealing as the stages ask for it: by place and id, with the key found for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.seal import envelope
+from chalicelib.seal.envelope import Binding
+
+if TYPE_CHECKING:
+    from chalicelib.model.token import Place
+    from chalicelib.seal.keyring import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class Sealer:
+    """Seal with a domain's newest key, open with the one that sealed."""
+
+    keyring: Keyring
+
+    def seal(self, plaintext: bytes, place: Place, token_id: str) -> tuple[bytes, int]:
+        """Return the sealed form and the version of the key that sealed it."""
+        branch = self.keyring.current(place.environment, place.domain)
+        return envelope.seal(plaintext, branch, _binding(place, token_id)), branch.version
+
+    def open(self, sealed: bytes, place: Place, token_id: str) -> bytes:
+        """Return the plaintext. Raises SealBroken when it was altered or moved, or its key is gone."""
+        version = envelope.key_version(sealed)
+        branch = self.keyring.version(place.environment, place.domain, version)
+        return envelope.open_sealed(sealed, branch, _binding(place, token_id))
+
+    def fingerprint(self, access_token: str, place: Place) -> str:
+        """Return a secret's public name under the newest key."""
+        return envelope.fingerprint(access_token, self.keyring.current(place.environment, place.domain))
+
+    def mark(self, message: bytes, place: Place, version: int) -> bytes:
+        """Return the keyed hash of a request's body under one version of the key."""
+        return envelope.mark(message, self.keyring.version(place.environment, place.domain, version), "body")
+
+
+def _binding(place: Place, token_id: str) -> Binding:
+    return Binding(
+        environment=place.environment,
+        domain=place.domain,
+        subject=place.subject,
+        provider=place.provider,
+        id=token_id,
+    )

@@ -1,0 +1,177 @@
+"""Jobs and tokens ⇄ items.
+
+What is stored is a contract with every version that will read it: add attributes at the end, with a default on
+reading; never rename one, never give an old name a new meaning. `v` is the form's version, 1 so far.
+
+A `token.store` job and its token are ONE item: the intake writes once, and the secret is in one place only. An item
+of a subject's current token repeats the record, not the secret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.errors import Unreadable
+from chalicelib.model.deposit import Deposit
+from chalicelib.model.job import Job, Status, Type
+from chalicelib.model.token import Place, Token, keep_until
+from chalicelib.store import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION = 1
+
+
+def deposit_to_item(deposit: Deposit) -> dict[str, object]:
+    """Write a deposit as the item of its job."""
+    return {
+        **job_to_item(deposit.job, ttl=_ttl(deposit.token)),
+        **_token_attributes(deposit.token),
+        "sealed": deposit.sealed,
+        "key_version": deposit.key_version,
+        "body_mark": deposit.body_mark,
+    }
+
+
+def deposit_from_item(item: Mapping[str, Any]) -> Deposit:
+    """Read a deposit. Raises Unreadable for anything that this version does not know."""
+    job = job_from_item(item)
+    try:
+        return Deposit(
+            job=job,
+            token=_token(item, token_id=job.id),
+            sealed=item.get("sealed"),
+            body_mark=item["body_mark"],
+            key_version=item["key_version"],
+        )
+    except KeyError as missing:
+        raise Unreadable(f"a deposit without {missing}") from None
+
+
+def job_to_item(job: Job, *, ttl: int) -> dict[str, object]:
+    """Write a job. While it is open it stands in the index of open jobs, due now."""
+    open_index = {"open_shard": keys.open_shard(job.subject), "due_at": job.updated_at} if job.is_open else {}
+    return {
+        **keys.job_key(job.id),
+        "kind": "job",
+        "v": VERSION,
+        "type": job.type,
+        "status": job.status,
+        "rev": job.rev,
+        "accepted_at": job.accepted_at,
+        "updated_at": job.updated_at,
+        "attempts": job.attempts,
+        "requester": job.requester,
+        "token_id": job.token_id,
+        "subject": job.subject,
+        "provider": job.provider,
+        "environment": job.environment,
+        "domain": job.domain,
+        "result": None if job.result is None else dict(job.result),
+        "error": None if job.error is None else dict(job.error),
+        "ttl": ttl,
+        **open_index,
+    }
+
+
+def job_from_item(item: Mapping[str, Any]) -> Job:
+    """Read a job from an item, a stream image or a row of the open-jobs index. Raises Unreadable."""
+    try:
+        return Job(
+            id=str(item["pk"]).removeprefix("JOB#"),
+            type=Type(item["type"]),
+            status=Status(item["status"]),
+            rev=item["rev"],
+            accepted_at=item["accepted_at"],
+            updated_at=item["updated_at"],
+            attempts=item.get("attempts", 0),
+            requester=item["requester"],
+            token_id=item.get("token_id", str(item["pk"]).removeprefix("JOB#")),
+            subject=item["subject"],
+            provider=item["provider"],
+            environment=item["environment"],
+            domain=item["domain"],
+            result=item.get("result"),
+            error=item.get("error"),
+        )
+    except KeyError as missing:
+        raise Unreadable(f"a job without {missing}") from None
+    except ValueError as unknown:
+        raise Unreadable(f"a job with {unknown}") from None
+
+
+def current_to_item(token: Token) -> dict[str, object]:
+    """Write a token as the current one of its place."""
+    return {
+        **keys.current_key(token.place),
+        "kind": "current",
+        "v": VERSION,
+        "token_id": token.id,
+        "rank": token.rank,
+        "subject": token.place.subject,
+        "provider": token.place.provider,
+        "environment": token.place.environment,
+        "domain": token.place.domain,
+        "accepted_at": token.accepted_at,
+        "requester": token.requester,
+        "ttl": _ttl(token),
+        **_token_attributes(token),
+    }
+
+
+def current_from_item(item: Mapping[str, Any]) -> Token:
+    """Read a current token's record. Raises Unreadable."""
+    try:
+        return _token(item, token_id=item["token_id"])
+    except KeyError as missing:
+        raise Unreadable(f"a current token without {missing}") from None
+
+
+def token_from_image(image: Mapping[str, Any]) -> Token:
+    """Read the token of a deposit from a stream image, which need not be whole. Raises Unreadable."""
+    try:
+        return _token(image, token_id=str(image["pk"]).removeprefix("JOB#"))
+    except KeyError as missing:
+        raise Unreadable(f"a deposit without {missing}") from None
+
+
+def _token_attributes(token: Token) -> dict[str, object]:
+    return {
+        "fingerprint": token.fingerprint,
+        "token_type": token.token_type,
+        "scope": token.scope,
+        "expires_at": token.expires_at,
+        "has_refresh_token": token.has_refresh_token or None,
+        "metadata": dict(token.metadata) or None,
+        "revoked_at": token.revoked_at,
+    }
+
+
+def _token(item: Mapping[str, Any], *, token_id: str) -> Token:
+    return Token(
+        id=token_id,
+        place=Place(
+            environment=item["environment"],
+            domain=item["domain"],
+            subject=item["subject"],
+            provider=item["provider"],
+        ),
+        requester=item["requester"],
+        accepted_at=item["accepted_at"],
+        fingerprint=item["fingerprint"],
+        token_type=item.get("token_type"),
+        scope=item.get("scope"),
+        expires_at=item.get("expires_at"),
+        has_refresh_token=item.get("has_refresh_token", False),
+        metadata=item.get("metadata", {}),
+        revoked_at=item.get("revoked_at"),
+    )
+
+
+def _ttl(token: Token) -> int:
+    return keep_until(
+        accepted_at=token.accepted_at,
+        expires_at=token.expires_at,
+        has_refresh_token=token.has_refresh_token,
+    )

@@ -1,0 +1,229 @@
+"""Jobs in the table: accept, look up, settle, revoke, finish. Each condition has a name and a sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.errors import Conflict, NotFound
+from chalicelib.model.job import Job, Status, Type
+from chalicelib.model.token import KEEP_RECORD
+from chalicelib.store import keys
+from chalicelib.store.items import (
+    current_from_item,
+    current_to_item,
+    deposit_from_item,
+    deposit_to_item,
+    job_from_item,
+    job_to_item,
+)
+from chalicelib.store.table import ConditionFailed, TransactionCancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chalicelib.model.deposit import Deposit
+    from chalicelib.model.token import Place, Token
+    from chalicelib.store.table import Table
+
+NEW = "attribute_not_exists(pk)"
+"""Nobody stored a job under this id before: a key's second use, or our own lost first write, fails here."""
+
+STILL_PENDING_AND_KEPT = "#status = :pending AND attribute_not_exists(revoked_at)"
+"""The job waits to be settled and nobody deleted its token meanwhile."""
+
+STILL_PENDING = "#status = :pending"
+"""The job was neither finished nor claimed: a second delivery of the same record changes nothing."""
+
+NEWER = "attribute_not_exists(pk) OR #rank < :rank"
+"""No token accepted later stands in this place already: newest wins, in whatever order records come."""
+
+NOT_YET_REVOKED_AS_SEEN = "attribute_exists(pk) AND attribute_not_exists(revoked_at) AND #status = :seen"
+"""Nobody deleted the token, and it was not settled between our reading of its place and this write."""
+
+STILL_CURRENT = "token_id = :id"
+"""The place still shows the token that is being deleted."""
+
+_STATUS = {"#status": "status"}
+_RANK = {"#rank": "rank"}
+_END = (
+    "SET #status = :to, updated_at = :now, rev = rev + :one, attempts = attempts + :one, #result = :result"
+    " REMOVE open_shard, due_at"
+)
+
+RACES = 5
+"""How often a deletion is tried against writers that change what it has just read."""
+
+
+class Jobs:
+    """The jobs of one table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def accept(self, deposit: Deposit) -> Deposit | None:
+        """Store a deposit with one conditional PutItem and no read.
+
+        Returns None when it is stored now; otherwise what is stored under this id already, unchanged.
+        """
+        try:
+            self._table.put(deposit_to_item(deposit), condition=NEW)
+        except ConditionFailed as taken:
+            if taken.item is None:
+                raise
+            return deposit_from_item(taken.item)
+        return None
+
+    def job(self, job_id: str) -> Job:
+        """Return a job of any type. Raises NotFound."""
+        return job_from_item(self._item(job_id))
+
+    def deposit(self, token_id: str) -> Deposit:
+        """Return a token with its job and sealed secret. Raises NotFound, also for a job that stores no token."""
+        item = self._item(token_id)
+        if item.get("type") != Type.STORE:
+            raise NotFound
+        return deposit_from_item(item)
+
+    def settle(self, job: Job, token: Token, now: int) -> Status | None:
+        """Make the token its place's current one and end the job, in one transaction.
+
+        Returns the status that the job ended in: SUCCEEDED (also when a newer token stands there already, which
+        the result says), CANCELLED when the token was deleted meanwhile; None when it had ended before.
+        """
+        current = self._table.put_operation(current_to_item(token), condition=NEWER, names=_RANK, rank=token.rank)
+        try:
+            ending = self._table.update_operation(**_ended_store(job.id, now, current=True))
+            self._table.transact([ending, current])
+        except TransactionCancelled as cancelled:
+            job_refused, superseded = cancelled.failed
+            if job_refused:
+                return self._refused_settling(job, cancelled.items[0], now)
+            if not superseded:
+                raise
+            return self._end_superseded(job, now)
+        return Status.SUCCEEDED
+
+    def revoke(self, deposit: Deposit, revocation: Job, now: int) -> Job:
+        """Take the token from its readers and leave a job to do the rest, in one transaction.
+
+        Returns the revocation's job: an earlier one where the token had been deleted before.
+        Raises NotFound when the token is gone, Conflict when other writers were in the way too often.
+        """
+        token_id = deposit.token.id
+        for _ in range(RACES):
+            item = self._item(token_id)
+            if "revoked_at" in item:
+                return self.job(item["revocation"])
+            operations = [
+                self._table.update_operation(
+                    keys.job_key(token_id),
+                    "SET revoked_at = :now, revocation = :revocation",
+                    condition=NOT_YET_REVOKED_AS_SEEN,
+                    names=_STATUS,
+                    now=now,
+                    revocation=revocation.id,
+                    seen=item["status"],
+                ),
+                self._table.put_operation(
+                    job_to_item(revocation, ttl=max(item["ttl"], now // 1_000_000 + KEEP_RECORD)),
+                    condition=NEW,
+                ),
+            ]
+            if self._is_current(deposit.token):
+                operations.append(
+                    self._table.update_operation(
+                        keys.current_key(deposit.token.place),
+                        "SET revoked_at = :now",
+                        condition=STILL_CURRENT,
+                        now=now,
+                        id=token_id,
+                    )
+                )
+            try:
+                self._table.transact(operations)
+            except TransactionCancelled:
+                continue  # settled, replaced or deleted since we looked: look again
+            return revocation
+        raise Conflict("the token changed too often while it was being deleted")
+
+    def erase(self, revocation: Job, now: int) -> bool:
+        """Erase the secret of a deleted token and end the revocation's job, in one transaction.
+
+        Returns False when the job had ended before, so that a message delivered twice does nothing.
+        """
+        ending = _ended(revocation.id, Status.SUCCEEDED, now, {"erased": True})
+        operations = [
+            self._table.update_operation(**ending),
+            self._table.update_operation(
+                keys.job_key(revocation.token_id), "REMOVE sealed", condition="attribute_exists(pk)"
+            ),
+        ]
+        try:
+            self._table.transact(operations)
+        except TransactionCancelled as cancelled:
+            job_refused, token_gone = cancelled.failed
+            if job_refused:
+                return False
+            if not token_gone:
+                raise
+            return self._end_alone(ending)  # the table's time to live was first; nothing is left to erase
+        return True
+
+    def current(self, place: Place) -> Token | None:
+        """Return the newest token of a place, or None."""
+        item = self._table.get(keys.current_key(place))
+        return None if item is None else current_from_item(item)
+
+    def _item(self, job_id: str) -> dict[str, Any]:
+        item = self._table.get(keys.job_key(job_id))
+        if item is None:
+            raise NotFound
+        return item
+
+    def _is_current(self, token: Token) -> bool:
+        current = self.current(token.place)
+        return current is not None and current.id == token.id
+
+    def _end_alone(self, ending: dict[str, Any]) -> bool:
+        try:
+            self._table.update(**ending)
+        except ConditionFailed:
+            return False
+        return True
+
+    def _end_superseded(self, job: Job, now: int) -> Status | None:
+        try:
+            self._table.update(**_ended_store(job.id, now, current=False))
+        except ConditionFailed as refused:
+            return self._refused_settling(job, refused.item, now)
+        return Status.SUCCEEDED
+
+    def _refused_settling(self, job: Job, stored: Mapping[str, object] | None, now: int) -> Status | None:
+        """End the job as CANCELLED if its token was deleted before it was settled; else it had ended before."""
+        if stored is None or stored.get("status") != Status.PENDING:
+            return None
+        try:
+            self._table.update(**_ended(job.id, Status.CANCELLED, now, {"reason": "token_deleted"}))
+        except ConditionFailed:
+            return None
+        return Status.CANCELLED
+
+
+def _ended_store(job_id: str, now: int, *, current: bool) -> dict[str, Any]:
+    ended = _ended(job_id, Status.SUCCEEDED, now, {"current": current})
+    return {**ended, "condition": STILL_PENDING_AND_KEPT}
+
+
+def _ended(job_id: str, to: Status, now: int, result: dict[str, object]) -> dict[str, Any]:
+    """Return the update that ends a job: alone or in a transaction, it leaves the index of open jobs."""
+    return {
+        "key": keys.job_key(job_id),
+        "change": _END,
+        "condition": STILL_PENDING,
+        "names": {"#status": "status", "#result": "result"},
+        "to": to,
+        "now": now,
+        "one": 1,
+        "result": result,
+        "pending": Status.PENDING,
+    }

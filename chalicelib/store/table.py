@@ -1,0 +1,171 @@
+"""The table's client: requests in, plain items out, and every foreign error translated here, once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.errors import CloakroomError, Conflict, Misconfigured, Throttled, Unavailable
+from chalicelib.store.attributes import from_attributes, to_attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+TRANSLATIONS: Mapping[str, type[CloakroomError]] = {
+    "ProvisionedThroughputExceededException": Throttled,
+    "RequestLimitExceeded": Throttled,
+    "ThrottlingException": Throttled,
+    "Throttling": Throttled,
+    "LimitExceededException": Throttled,
+    "TransactionInProgressException": Throttled,
+    "TransactionConflictException": Throttled,
+    "ReplicatedWriteConflictException": Throttled,
+    "InternalServerError": Unavailable,
+    "InternalFailure": Unavailable,
+    "ServiceUnavailable": Unavailable,
+    "RequestTimeout": Unavailable,
+    "ResourceNotFoundException": Misconfigured,
+    "AccessDeniedException": Misconfigured,
+    "UnrecognizedClientException": Misconfigured,
+    "InvalidSignatureException": Misconfigured,
+    "ExpiredTokenException": Unavailable,  # Lambda renews its credentials; the next try has new ones
+    "ValidationException": Misconfigured,
+    "ItemCollectionSizeLimitExceededException": Misconfigured,
+    "IdempotentParameterMismatchException": Misconfigured,
+}
+"""DynamoDB's error codes as ours. A failed condition is not among them: each caller says what it means."""
+
+_TRANSIENT_REASONS = frozenset(
+    {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionInProgress"}
+)
+
+
+class ConditionFailed(Conflict):
+    """A condition did not hold; `item` is what stood in its way, None where there was nothing."""
+
+    def __init__(self, item: dict[str, Any] | None) -> None:
+        super().__init__()
+        self.item = item
+
+
+class TransactionCancelled(Conflict):
+    """One or more conditions of a transaction did not hold.
+
+    `failed[i]` tells whether operation i's condition failed, `items[i]` what stood in its way.
+    """
+
+    def __init__(self, failed: list[bool], items: list[dict[str, Any] | None]) -> None:
+        super().__init__()
+        self.failed = failed
+        self.items = items
+
+
+class Table:
+    """One table. `client` is boto3's low-level DynamoDB client, made by wiring with time-outs and retries."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def get(self, key: Mapping[str, object], *, consistent: bool = True) -> dict[str, Any] | None:
+        """Return the item, or None. One read unit per 4 KB, half if not `consistent`."""
+        answer = self._ask("get_item", Key=to_attributes(key), ConsistentRead=consistent)
+        return from_attributes(answer["Item"]) if "Item" in answer else None
+
+    def put(self, item: Mapping[str, object], *, condition: str = "", **operands: object) -> None:
+        """Write an item. Raises ConditionFailed with the item that was there."""
+        self._ask("put_item", Item=to_attributes(item), **_conditional(condition, operands))
+
+    def update(self, key: Mapping[str, object], change: str, *, condition: str = "", **operands: object) -> None:
+        """Change an item by an update expression. Raises ConditionFailed."""
+        arguments = {"UpdateExpression": change, **_conditional(condition, operands)}
+        self._ask("update_item", Key=to_attributes(key), **arguments)
+
+    def delete(self, key: Mapping[str, object], *, condition: str = "", **operands: object) -> dict[str, Any] | None:
+        """Delete an item and return what it was, or None. Raises ConditionFailed."""
+        arguments = {"ReturnValues": "ALL_OLD", **_conditional(condition, operands)}
+        answer = self._ask("delete_item", Key=to_attributes(key), **arguments)
+        return from_attributes(answer["Attributes"]) if answer.get("Attributes") else None
+
+    def query(self, **arguments: Any) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        """Return one page of a Query and the key that the next begins after. `values` are plain."""
+        arguments["ExpressionAttributeValues"] = to_attributes(arguments.pop("values"))
+        answer = self._ask("query", **arguments)
+        return [from_attributes(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
+
+    def put_operation(self, item: Mapping[str, object], *, condition: str = "", **operands: object) -> dict[str, Any]:
+        """Return a write for `transact`."""
+        return {"Put": {"TableName": self.name, "Item": to_attributes(item), **_conditional(condition, operands)}}
+
+    def update_operation(
+        self, key: Mapping[str, object], change: str, *, condition: str = "", **operands: object
+    ) -> dict[str, Any]:
+        """Return a change for `transact`."""
+        arguments = {"UpdateExpression": change, **_conditional(condition, operands)}
+        return {"Update": {"TableName": self.name, "Key": to_attributes(key), **arguments}}
+
+    def transact(self, operations: Sequence[dict[str, Any]]) -> None:
+        """Do all `operations` or none. Two write units per KB of each item.
+
+        Raises TransactionCancelled when a condition failed, Throttled when only other writers were in the way.
+        """
+        self._ask("transact_write_items", TransactItems=list(operations))
+
+    def _ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  not at import: cold starts pay
+
+        if operation != "transact_write_items":
+            arguments["TableName"] = self.name
+        try:
+            answer: dict[str, Any] = getattr(self._client, operation)(**arguments)
+        except ClientError as error:
+            raise translate(error.response) from None
+        except BotoCoreError as error:
+            raise Unavailable(f"the table did not answer: {type(error).__name__}") from None
+        return answer
+
+
+def translate(response: Mapping[str, Any]) -> CloakroomError:
+    """Return our error for DynamoDB's answer. The message never repeats DynamoDB's, which may quote an item."""
+    code = response.get("Error", {}).get("Code", "")
+    if code == "ConditionalCheckFailedException":
+        return ConditionFailed(_item(response))
+    if code == "TransactionCanceledException":
+        return _cancelled(response.get("CancellationReasons", []))
+    if code in TRANSLATIONS:
+        return TRANSLATIONS[code](f"the table answered {code}")
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    server_fault = 500
+    kind = Unavailable if status >= server_fault else Misconfigured
+    return kind(f"the table answered {code or status}")
+
+
+def _cancelled(reasons: Sequence[Mapping[str, Any]]) -> CloakroomError:
+    codes = [reason.get("Code", "None") for reason in reasons]
+    failed = [code == "ConditionalCheckFailed" for code in codes]
+    if any(failed):
+        return TransactionCancelled(failed, [_item(reason) for reason in reasons])
+    if any(code in _TRANSIENT_REASONS for code in codes):
+        return Throttled("another transaction was in the way")
+    return Misconfigured("the table cancelled a transaction: " + ", ".join(codes))
+
+
+def _item(holder: Mapping[str, Any]) -> dict[str, Any] | None:
+    return from_attributes(holder["Item"]) if holder.get("Item") else None
+
+
+def _conditional(condition: str, operands: Mapping[str, object]) -> dict[str, Any]:
+    """Write a condition and its operands: `name` stands for `:name`, and `#status` is always understood.
+
+    `status`, `type` and `ttl` are reserved words of DynamoDB; wherever they appear in an expression it is behind `#`.
+    """
+    arguments: dict[str, Any] = {}
+    if condition:
+        arguments["ConditionExpression"] = condition
+        arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    names = operands.get("names")
+    if isinstance(names, dict):
+        arguments["ExpressionAttributeNames"] = names
+    values = {f":{name}": value for name, value in operands.items() if name != "names"}
+    if values:
+        arguments["ExpressionAttributeValues"] = to_attributes(values)
+    return arguments

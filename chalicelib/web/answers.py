@@ -1,0 +1,66 @@
+"""Values → answers, in the contract's words."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from chalice.app import Response
+
+from chalicelib.collect.read import secret_view
+from chalicelib.model.clock import rfc3339
+from chalicelib.model.job import Job, job_view
+from chalicelib.model.token import Token, token_view
+from chalicelib.web.problems import SECURITY_HEADERS
+from chalicelib.web.requests import cursor_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from chalicelib.model.token import Secret
+
+
+def ok(body: Mapping[str, object], *, cached_for: int = 0) -> Response:
+    """Answer 200. Nothing is cached unless said so: most of it is about secrets."""
+    headers: dict[str, str | list[str]] = dict(SECURITY_HEADERS)
+    if cached_for:
+        headers["Cache-Control"] = f"public, max-age={cached_for}"
+    return Response(body=body, status_code=HTTPStatus.OK, headers=headers)
+
+
+def accepted(job: Job) -> Response:
+    """Answer 202 with the job's address: what was asked for is stored and will be done."""
+    links = {
+        "self": f"/jobs/{job.id}",
+        "token": f"/tokens/{job.token_id}",
+        "secret": f"/tokens/{job.token_id}/secret",
+    }
+    body = {"id": job.id, "status": str(job.status), "accepted_at": rfc3339(job.accepted_at), "links": links}
+    headers: dict[str, str | list[str]] = {**SECURITY_HEADERS, "Location": f"/jobs/{job.id}"}
+    return Response(body=body, status_code=HTTPStatus.ACCEPTED, headers=headers)
+
+
+def record(token: Token, now: int) -> Response:
+    """Answer with a token's record."""
+    return ok(token_view(token, now))
+
+
+def secret(token: Token, opened: Secret, now: int) -> Response:
+    """Answer with a token and its secret."""
+    return ok(secret_view(token, opened, now))
+
+
+def page(tokens: Sequence[Token], after: str | None, now: int) -> Response:
+    """Answer with a page of records and the cursor of the next, null at the end."""
+    return ok({"items": [token_view(token, now) for token in tokens], "cursor": cursor_text(after)})
+
+
+def job(of: Job) -> Response:
+    """Answer with a job."""
+    return ok(job_view(of))
+
+
+def ticket(text: str, ends: int, websocket_url: str) -> Response:
+    """Answer 201 with a ticket and the address that it opens."""
+    body = {"ticket": text, "url": f"{websocket_url}?ticket={text}", "expires_at": rfc3339(ends)}
+    return Response(body=body, status_code=HTTPStatus.CREATED, headers={**SECURITY_HEADERS})

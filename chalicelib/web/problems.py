@@ -1,0 +1,122 @@
+"""Errors as the contract shows them: `application/problem+json` (RFC 9457) with a stable `code`."""
+
+from __future__ import annotations
+
+import functools
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from chalice.app import Response
+
+from chalicelib import errors, log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+STATUSES: Mapping[type[errors.CloakroomError], HTTPStatus] = {
+    errors.CloakroomError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.Refused: HTTPStatus.BAD_REQUEST,
+    errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.BadTicket: HTTPStatus.FORBIDDEN,
+    errors.TooShortLived: HTTPStatus.CONFLICT,
+    errors.Gone: HTTPStatus.GONE,
+    errors.Conflict: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""The one table of HTTP statuses. A class without a line has its parent's."""
+
+RETRY_AFTER = "2"
+"""Seconds, with each 503: a login hook has about 20 in all."""
+
+OPAQUE = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR})
+"""Statuses whose detail stays in the log: it speaks of our inside, not of the request."""
+
+SECURITY_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def status_of(error: errors.CloakroomError) -> HTTPStatus:
+    """Return the status of an error, through its class's ancestors."""
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def problem(error: errors.CloakroomError) -> Response:
+    """Return the answer for an error."""
+    status = status_of(error)
+    document: dict[str, object] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "code": error.code,
+        "detail": "Something went wrong on our side." if status in OPAQUE else error.detail,
+    }
+    if status not in OPAQUE:
+        document.update({name: value for name, value in error.facts.items() if value is not None})
+    headers: dict[str, str | list[str]] = {"Content-Type": "application/problem+json", **SECURITY_HEADERS}
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = RETRY_AFTER
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    return Response(body=json.dumps(document), status_code=int(status), headers=headers)
+
+
+def answered(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Turn whatever a view raises into its problem document, and log the outcome once.
+
+    Around the view and not in a middleware: Chalice adds CORS headers to what a view returns, and only to that.
+    """
+
+    @functools.wraps(view)
+    def wrapped(**parameters: Any) -> Response:
+        try:
+            return view(**parameters)
+        except errors.CloakroomError as error:
+            answer = problem(error)
+            level = "error" if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else None
+            log.fact(
+                "request.refused",
+                level=level,
+                status=answer.status_code,
+                code=error.code,
+                reason=_reason(error),
+            )
+            return answer
+        except Exception as error:  # noqa: BLE001  the boundary: Chalice would log the message, which may quote a body
+            log.failure("request.failed", error)
+            return problem(errors.CloakroomError())
+
+    return wrapped
+
+
+def settled(handler: Callable[..., None]) -> Callable[..., dict[str, int]]:
+    """Turn whatever a socket handler raises into the status that API Gateway reads, and log the outcome once.
+
+    At `$connect` anything but 200 refuses the handshake. A raised error's text would reach the client.
+    """
+
+    @functools.wraps(handler)
+    def wrapped(event: Any) -> dict[str, int]:
+        try:
+            handler(event)
+        except errors.CloakroomError as error:
+            log.fact("socket.refused", code=error.code, reason=_reason(error))
+            return {"statusCode": int(status_of(error))}
+        except Exception as error:  # noqa: BLE001  the boundary
+            log.failure("socket.failed", error)
+            return {"statusCode": int(HTTPStatus.INTERNAL_SERVER_ERROR)}
+        return {"statusCode": int(HTTPStatus.OK)}
+
+    return wrapped
+
+
+def _reason(error: errors.CloakroomError) -> str | None:
+    """Return what the log may say of an error: the field and rule of a refusal, the detail of our own failures."""
+    if isinstance(error, errors.Refused):
+        field = error.facts.get("field")
+        return None if field is None else str(field)
+    return error.detail

@@ -1,0 +1,153 @@
+"""What handlers need of a request: the caller, the body, checked parameters."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.errors import InvalidParameter, NotFound, Unauthorized, WrongMediaType
+from chalicelib.model import names
+from chalicelib.model.caller import Caller
+from chalicelib.model.clock import SECOND
+from chalicelib.model.policy import from_compact
+from chalicelib.model.token import DEFAULT_SCOPE_NAME, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+LONGEST_MIN_TTL = 31_536_000
+"""Seconds: a year. Nobody's access token lives longer and is asked for so."""
+
+LARGEST_PAGE = 50
+"""Tokens in a page, at the most and without `limit`."""
+
+EXPIRY_LEEWAY = 5
+"""Seconds, as in the authorizer: clocks differ."""
+
+_ID = re.compile(r"[a-z2-7]{26}")
+_WHOLE = re.compile(r"[0-9]{1,9}")
+
+
+def caller_of(context: Mapping[str, Any], now: int) -> Caller:
+    """Return who is asking, as the authorizer said.
+
+    Raises Unauthorized when the bearer token has expired since: API Gateway keeps the authorizer's answer for up to
+    300 seconds, whatever the token says.
+    """
+    authorizer = context.get("authorizer") or {}
+    try:
+        caller = Caller(
+            principal=authorizer["principal"],
+            statements=from_compact(authorizer["grants"]),
+            expires_at=int(authorizer["exp"]),
+        )
+    except (KeyError, ValueError, TypeError):
+        raise Unauthorized from None
+    if (caller.expires_at + EXPIRY_LEEWAY) * SECOND <= now:
+        raise Unauthorized
+    return caller
+
+
+def json_body(request: Any) -> bytes:
+    """Return the body of a request that says it is JSON. Raises WrongMediaType."""
+    stated = request.headers.get("content-type") or "application/json"
+    if stated.split(";")[0].strip().lower() != "application/json":
+        raise WrongMediaType
+    body: bytes = request.raw_body
+    return body
+
+
+def identifier(value: str) -> str:
+    """Return an id from a path. Raises NotFound for what cannot be one: there is nothing under it."""
+    if not _ID.fullmatch(value):
+        raise NotFound
+    return value
+
+
+def name(what: str, value: str, fault_of: Callable[[str], str | None]) -> str:
+    """Return a name from a path, decoded once. Raises InvalidParameter."""
+    try:
+        decoded = names.decode_segment(value)
+    except ValueError as fault:
+        raise invalid(what, str(fault)) from None
+    if fault_text := fault_of(decoded):
+        raise invalid(what, fault_text)
+    return decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A request's query parameters. Unknown ones are refused: a misspelt `min_ttl` must not go unnoticed."""
+
+    given: Mapping[str, str]
+
+    @classmethod
+    def of(cls, request: Any, *known: str) -> Query:
+        """Return the parameters of a request that knows these names and no others."""
+        given = dict(request.query_params or {})
+        for parameter in given:
+            if parameter not in known:
+                listed = ", ".join(known) or "none"
+                raise InvalidParameter(
+                    f"an unknown query parameter; this route knows: {listed}", rule="unknown parameter"
+                )
+        return cls(given)
+
+    def whole(self, what: str, *, default: int, least: int, most: int) -> int:
+        """Return a whole number within bounds. Raises InvalidParameter."""
+        text = self.given.get(what)
+        if text is None:
+            return default
+        if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
+            raise invalid(what, f"a whole number from {least} to {most}")
+        return int(text)
+
+    def environment_and_domain(self) -> tuple[str, str]:
+        """Return which of a subject's tokens are meant."""
+        environment = self.given.get("environment", DEFAULT_SCOPE_NAME)
+        domain = self.given.get("domain", DEFAULT_SCOPE_NAME)
+        if fault := names.environment_fault(environment):
+            raise invalid("environment", fault)
+        if fault := names.domain_fault(domain):
+            raise invalid("domain", fault)
+        return environment, domain
+
+    def subject(self, subject: str) -> str:
+        """Return a subject from a path. Raises InvalidParameter."""
+        return name("subject", subject, names.subject_fault)
+
+    def place(self, subject: str, provider: str) -> Place:
+        """Return the place of a subject's token."""
+        environment, domain = self.environment_and_domain()
+        return Place(
+            environment=environment,
+            domain=domain,
+            subject=self.subject(subject),
+            provider=name("provider", provider, names.provider_fault),
+        )
+
+    def cursor(self) -> str | None:
+        """Return the provider behind which a page begins. Raises InvalidParameter for a cursor that we did not give."""
+        text = self.given.get("cursor")
+        if text is None:
+            return None
+        try:
+            after = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
+        except (binascii.Error, ValueError):
+            raise invalid("cursor", "one that this service gave") from None
+        if names.provider_fault(after):
+            raise invalid("cursor", "one that this service gave")
+        return after
+
+
+def cursor_text(after: str | None) -> str | None:
+    """Write a cursor."""
+    return None if after is None else base64.urlsafe_b64encode(after.encode()).decode().rstrip("=")
+
+
+def invalid(field: str, rule: str) -> InvalidParameter:
+    """Return the refusal of a parameter."""
+    return InvalidParameter(f"{field}: {rule}", field=field, rule=rule)

@@ -1,0 +1,150 @@
+"""The shapes of answers: openapi.json is generated from them, and the tests check real answers against it.
+
+Answers are built as plain dicts by the model's views; these structs describe, they do not serialize.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  msgspec evaluates the annotations
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Id = Annotated[str, Meta(pattern="^[a-z2-7]{26}$", description="26 characters of a-z and 2-7.")]
+Path = Annotated[str, Meta(description="A path of this API.")]
+JobStatus = Literal["PENDING", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELLED"]
+
+
+class AcceptedLinks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where to go from a 202."""
+
+    self: Path
+    token: Path
+    secret: Path
+
+
+class Accepted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What was asked for is stored and will be done. `id` is the job's; for a token handed in it is the token's too."""
+
+    id: Id
+    status: JobStatus
+    accepted_at: datetime
+    links: AcceptedLinks
+
+
+class TokenLinks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where to go from a record."""
+
+    self: Path
+    secret: Path
+    job: Path
+
+
+class TokenRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Everything about a token but the secret."""
+
+    id: Id
+    subject: str
+    provider: str
+    environment: str
+    domain: str
+    status: Literal["ACTIVE", "EXPIRED", "REVOKED"]
+    accepted_at: datetime
+    expires_at: Annotated[datetime | None, Meta(description="Null where the provider did not say.")]
+    token_type: str | None
+    scope: str | None
+    has_refresh_token: bool
+    fingerprint: Annotated[
+        str,
+        Meta(description="A keyed hash: the same for the same access token of a domain, until its key is rotated."),
+    ]
+    metadata: dict[str, str]
+    links: TokenLinks
+
+
+class TokenPage(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A page of records; `cursor` asks for the next, null at the end."""
+
+    items: list[TokenRecord]
+    cursor: str | None
+
+
+class CollectedToken(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A token as its provider gave it (RFC 6749 section 5.1), with the time that is left."""
+
+    id: Id
+    access_token: str
+    expires_at: datetime | None
+    refresh_token: str | msgspec.UnsetType = msgspec.UNSET
+    id_token: str | msgspec.UnsetType = msgspec.UNSET
+    token_type: str | msgspec.UnsetType = msgspec.UNSET
+    scope: str | msgspec.UnsetType = msgspec.UNSET
+    extra: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    expires_in: Annotated[int, Meta(ge=0)] | msgspec.UnsetType = msgspec.UNSET
+
+
+class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a job is about, without anything secret."""
+
+    token_id: Id
+    subject: str
+    provider: str
+    environment: str
+    domain: str
+
+
+class JobLinks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where to go from a job."""
+
+    self: Path
+    token: Path
+
+
+class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Work behind a 202. `rev` rises with each change."""
+
+    id: Id
+    type: Literal["token.store", "token.revoke"]
+    status: JobStatus
+    rev: int
+    created_at: datetime
+    updated_at: datetime
+    attempts: int
+    input: JobInput
+    links: JobLinks
+    result: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    error: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Ticket(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Opens the WebSocket once, within 60 seconds. `url` holds the ticket: keep it out of logs."""
+
+    ticket: str
+    url: str
+    expires_at: datetime
+
+
+class HealthChecks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What the service depends on."""
+
+    table: Literal["ok"]
+
+
+class Health(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The service takes tokens in and hands them out."""
+
+    status: Literal["ok"]
+    checks: HealthChecks
+
+
+class Problem(msgspec.Struct, kw_only=True):
+    """What went wrong (RFC 9457). `code` is stable; `field` and `rule` name what a request got wrong."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    field: str | msgspec.UnsetType = msgspec.UNSET
+    rule: str | msgspec.UnsetType = msgspec.UNSET

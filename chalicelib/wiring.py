@@ -1,0 +1,258 @@
+"""The one place that opens AWS clients, reads the clock and the settings, and mints ids. All of it lazily: a function
+opens what it uses and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from chalicelib import log
+from chalicelib.config import Settings, read_settings
+
+if TYPE_CHECKING:
+    from chalicelib.admit.bearer import Verifier
+    from chalicelib.collect.read import Counter
+    from chalicelib.intake.accept import Intake
+    from chalicelib.intake.delete import Deletion
+    from chalicelib.notify.post import ConnectionsApi
+    from chalicelib.notify.sockets import Sockets, Usher
+    from chalicelib.notify.tell import Teller
+    from chalicelib.process.handlers import Advance, Notify, Reporting, Work
+    from chalicelib.process.steps import Steps
+    from chalicelib.seal.sealer import Sealer
+    from chalicelib.store.connections import Connections
+    from chalicelib.store.jobs import Jobs
+    from chalicelib.store.open_jobs import OpenJobs
+    from chalicelib.store.policies import Policies
+    from chalicelib.store.table import Table
+    from chalicelib.store.tickets import Tickets
+
+SETTLING_THREADS = 8
+PUSHING_THREADS = 32
+
+
+def now() -> int:
+    """Return microseconds since the epoch."""
+    return time.time_ns() // 1_000
+
+
+def new_ticket() -> str:
+    """Return 256 random bits as text that fits a query string."""
+    return secrets.token_urlsafe(32)
+
+
+class Wiring:
+    """Everything a handler may ask for, each thing made when it is first asked for and then kept."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings. Raises Misconfigured naming what is missing."""
+        return read_settings(os.environ)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Takes tokens in."""
+        from chalicelib.intake.accept import Intake  # noqa: PLC0415
+
+        return Intake(deposits=self.jobs, sealer=self.sealer, now=now, new_id=self._new_id)
+
+    @cached_property
+    def deletion(self) -> Deletion:
+        """Takes tokens from their readers."""
+        from chalicelib.intake.delete import Deletion  # noqa: PLC0415
+
+        return Deletion(tokens=self.jobs, now=now, new_id=self._new_id)
+
+    @cached_property
+    def counter(self) -> Counter:
+        """Hands out."""
+        from chalicelib.collect.read import Counter  # noqa: PLC0415
+        from chalicelib.store.tokens import CurrentTokens  # noqa: PLC0415
+
+        return Counter(jobs=self.jobs, tokens=CurrentTokens(self.table), opener=self.sealer, now=now)
+
+    @cached_property
+    def steps(self) -> Steps:
+        """Moves jobs on."""
+        from chalicelib.process.messages import WorkQueue  # noqa: PLC0415
+        from chalicelib.process.steps import Steps  # noqa: PLC0415
+
+        queue = WorkQueue(_client("sqs"), self.settings.queue_url)
+        return Steps(outcomes=self.jobs, queue=queue, now=now, fact=log.fact)
+
+    @cached_property
+    def advance(self) -> Advance:
+        """The stream's first consumer."""
+        from chalicelib.process.handlers import Advance  # noqa: PLC0415
+        from chalicelib.store.records import read_record  # noqa: PLC0415
+
+        return Advance(read=read_record, steps=self.steps, reporting=self._reporting)
+
+    @cached_property
+    def notify(self) -> Notify:
+        """The stream's second consumer."""
+        from chalicelib.process.handlers import Notify  # noqa: PLC0415
+        from chalicelib.store.records import read_record  # noqa: PLC0415
+
+        return Notify(read=read_record, tell=self.teller.tell, reporting=self._reporting)
+
+    @cached_property
+    def work(self) -> Work:
+        """The queue's consumer."""
+        from chalicelib.process.handlers import Work  # noqa: PLC0415
+
+        return Work(steps=self.steps, reporting=self._reporting)
+
+    @property
+    def _reporting(self) -> Reporting:
+        from chalicelib.process.handlers import Reporting  # noqa: PLC0415
+
+        return Reporting(mode=self.settings.event_failures, pool=self.settling_pool, failure=log.failure)
+
+    @cached_property
+    def teller(self) -> Teller:
+        """Pushes changes."""
+        from chalicelib.notify.tell import Teller  # noqa: PLC0415
+
+        return Teller(
+            registry=self.connections,
+            open_jobs=self.open_jobs,
+            post=self.post,
+            pool=self.pushing_pool,
+            now=now,
+            fact=log.fact,
+        )
+
+    @cached_property
+    def usher(self) -> Usher:
+        """Gives tickets out."""
+        from chalicelib.notify.sockets import Usher  # noqa: PLC0415
+
+        return Usher(tickets=self.tickets, jobs=self.jobs, now=now, new_ticket=new_ticket)
+
+    @cached_property
+    def sockets(self) -> Sockets:
+        """Lets connections in, answers them, lets them go."""
+        from chalicelib.notify.sockets import Sockets  # noqa: PLC0415
+
+        return Sockets(
+            tickets=self.tickets,
+            registry=self.connections,
+            open_jobs=self.open_jobs,
+            post=self.post,
+            now=now,
+        )
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """Verifies bearer tokens."""
+        from chalicelib.admit.bearer import Verifier  # noqa: PLC0415
+        from chalicelib.admit.jwks import Keys  # noqa: PLC0415
+
+        return Verifier(
+            issuer=self.settings.jwt_issuer,
+            audience=self.settings.jwt_audience,
+            jwks=Keys(self.settings.jwks_url, clock=time.time, log=log.fact),
+            groups_claim=self.settings.jwt_groups_claim,
+            clock=time.time,
+        )
+
+    @cached_property
+    def policies(self) -> Policies:
+        """The groups' policies."""
+        from chalicelib.store.policies import Policies  # noqa: PLC0415
+
+        return Policies(self.table, now)
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        """Seals and opens. Its keyring is this process's memory of keys: one a process."""
+        from chalicelib.seal.keyring import Keyring  # noqa: PLC0415
+        from chalicelib.seal.kms import KmsWrapper  # noqa: PLC0415
+        from chalicelib.seal.sealer import Sealer  # noqa: PLC0415
+        from chalicelib.store.branch_keys import BranchKeys  # noqa: PLC0415
+
+        wrapper = KmsWrapper(_client("kms"), self.settings.kms_key_id)
+        return Sealer(Keyring(BranchKeys(self.table), wrapper, now))
+
+    @cached_property
+    def table(self) -> Table:
+        """The table."""
+        from chalicelib.store.table import Table  # noqa: PLC0415
+
+        return Table(_client("dynamodb"), self.settings.table_name)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """The jobs and deposits."""
+        from chalicelib.store.jobs import Jobs  # noqa: PLC0415
+
+        return Jobs(self.table)
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        """The tickets."""
+        from chalicelib.store.tickets import Tickets  # noqa: PLC0415
+
+        return Tickets(self.table)
+
+    @cached_property
+    def connections(self) -> Connections:
+        """The connection registry."""
+        from chalicelib.store.connections import Connections  # noqa: PLC0415
+
+        return Connections(self.table)
+
+    @cached_property
+    def open_jobs(self) -> OpenJobs:
+        """The index of open jobs."""
+        from chalicelib.store.open_jobs import OpenJobs  # noqa: PLC0415
+
+        return OpenJobs(self.table)
+
+    @cached_property
+    def post(self) -> ConnectionsApi:
+        """The way to a socket. Not tried twice: a slow client must not cost its neighbours more than one time-out."""
+        from chalicelib.notify.post import ConnectionsApi  # noqa: PLC0415
+
+        endpoint = self.settings.websocket_management_url
+        return ConnectionsApi(_client("apigatewaymanagementapi", endpoint_url=endpoint, tries=1, read_timeout=2))
+
+    @cached_property
+    def settling_pool(self) -> ThreadPoolExecutor:
+        """Threads for the table. Kept across invocations, as their connections are."""
+        return ThreadPoolExecutor(SETTLING_THREADS, thread_name_prefix="settle")
+
+    @cached_property
+    def pushing_pool(self) -> ThreadPoolExecutor:
+        """Threads for the sockets."""
+        return ThreadPoolExecutor(PUSHING_THREADS, thread_name_prefix="push")
+
+    @property
+    def _new_id(self) -> Any:
+        from chalicelib.intake.accept import id_from  # noqa: PLC0415
+
+        return lambda: id_from(secrets.token_bytes(16))
+
+
+def _client(service: str, *, endpoint_url: str | None = None, tries: int = 3, read_timeout: float = 3) -> Any:
+    """Return a boto3 client that gives up inside a request's time: 1 s to connect, `read_timeout` to answer."""
+    import boto3  # noqa: PLC0415  170 ms of a cold start that /openapi.json and the tests of pure code need not pay
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(
+        connect_timeout=1,
+        read_timeout=read_timeout,
+        retries={"mode": "standard", "total_max_attempts": tries},
+        max_pool_connections=max(SETTLING_THREADS, PUSHING_THREADS),
+    )
+    return boto3.client(service, config=config, endpoint_url=endpoint_url)
+
+
+wired = Wiring()
+"""This process's one wiring."""
