@@ -15,9 +15,13 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from chalicelib.admit.bearer import Refused
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
+
+    from chalicelib.admit.bearer import Verifier
 
 ISSUER = "https://issuer.example/"
 AUDIENCE = "https://cloakroom.example"
@@ -97,6 +101,12 @@ def assemble(header: dict[str, Any] | bytes, payload: dict[str, Any] | bytes, si
         return urlsafe_b64encode(text).decode().rstrip("=")
 
     return ".".join(map(segment, (header, payload, signature)))
+
+
+def refused(verifier: Verifier, token: str) -> str:
+    result = verifier.verify(f"Bearer {token}")
+    assert isinstance(result, Refused), result
+    return result.code
 
 
 class _Server(http.server.ThreadingHTTPServer):

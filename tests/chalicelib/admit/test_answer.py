@@ -7,24 +7,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.admit.answer import ANSWER_BYTES, answer
-from chalicelib.admit.bearer import Verifier
-from chalicelib.admit.jwks import Keys
 from chalicelib.model.policy import Policy, Statement, from_compact, parse_policy
 from tests.chalicelib.admit.issuer import (
-    AUDIENCE,
-    ISSUER,
     NOW,
-    Clock,
-    JwksServer,
     Log,
     claims,
-    jwk,
-    rsa_key,
     sign,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+
+    from chalicelib.admit.bearer import Verifier
 
 BASE = "arn:aws:execute-api:eu-central-1:123456789012:abcdefghij/api"
 ARN = f"{BASE}/GET/tokens/t1"
@@ -44,14 +38,6 @@ POLICIES = {
 
 def policies_of(groups: Sequence[str]) -> list[Policy]:
     return [POLICIES[group] for group in groups if group in POLICIES]
-
-
-@pytest.fixture(scope="module")
-def verifier() -> Iterator[Verifier]:
-    clock = Clock()
-    with JwksServer(jwk(rsa_key(), "rsa-1")) as server:
-        keys = Keys(server.url, clock=clock, log=Log())
-        yield Verifier(issuer=ISSUER, audience=AUDIENCE, jwks=keys, groups_claim="groups", clock=clock)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -12,16 +10,12 @@ from hypothesis import strategies as st
 
 from chalicelib.model import names
 from chalicelib.model.iam import iam_statements, spellings
-from chalicelib.model.policy import Statement, allows, parse_policy
+from chalicelib.model.policy import Statement, allows
+from tests.chalicelib.model.groups import GROUPS as POLICIES
 
 BASE = "arn:aws:execute-api:eu-central-1:123456789012:abcdefghij/api"
 JANE = "waad|jane+shop@example.com"
-GROUPS = {
-    raw["group"]: parse_policy(raw).statements
-    for raw in json.loads(
-        (Path(__file__).parents[3] / "infrastructure/groups.json").read_text(encoding="utf-8")
-    )
-}
+GROUPS = {name: policy.statements for name, policy in POLICIES.items()}
 SUBJECTS = st.from_regex(names.SUBJECT_PATTERN, fullmatch=True)
 PRINCIPALS = st.text(max_size=200) | st.text(alphabet="*?${principal}/.%7Cjane|", max_size=40)
 EVERYTHING_DENIED = [{"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": ["*"]}]
