@@ -1,18 +1,21 @@
-"""`./dev check`: what CI checks before it runs a test. Every tool runs, even when one before it has failed."""
+"""`./dev check`: what CI checks before it runs a test. Every tool runs, also after one has failed."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devtool import environment, packaging
 from devtool.errors import PackagingFailed
 from devtool.progress import say
 from devtool.setup import SetupError, install
 from devtool.workspace import PROJECT, default_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 _TYPED = ("app.py", "chalicelib", "devtool")
 
@@ -27,7 +30,7 @@ def check() -> int:
         ("lint-imports", lambda: _run(here / "lint-imports")),
         ("cfn-lint", _lint_template),
     )
-    return 0 if all([_report(name, tool) for name, tool in tools]) else 1
+    return 0 if all(_report(name, tool) for name, tool in tools) else 1
 
 
 def _report(name: str, tool: Callable[[], tuple[bool, str]]) -> bool:

@@ -1,4 +1,4 @@
-"""The command line: one parser, one function per command. Modules are loaded by the command that needs them."""
+"""The command line: one parser, one function per command, which loads the modules that it needs."""
 
 # ruff: noqa: PLC0415 - `./dev info` should not wait for boto3
 
@@ -8,15 +8,19 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from devtool.errors import DevError
 from devtool.workspace import default_workspace
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _DEFAULT_PORT = 4566
 _DEFAULT_TTL = 3600
 _LOCAL_PORT = 8000
+_PORTS = range(1024, 65_536)
 _INFO_KEYS = (
     "api_url",
     "ws_url",
@@ -47,22 +51,18 @@ def main(arguments: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         # Whoever read our output has gone: `./dev info | head -1`.
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - open until the process ends
         return 0
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Describe every command, with help for each."""
-    parser = argparse.ArgumentParser(
-        prog="./dev", description="Cloakroom on this machine: run it, try it, test it."
-    )
+    parser = argparse.ArgumentParser(prog="./dev", description="Cloakroom on this machine: run it, try it, test it.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", help="start the local cloud, deploy, show the main job once")
     port = int(os.environ.get("CLOAKROOM_PORT", _DEFAULT_PORT))
-    up.add_argument(
-        "--port", type=_port, default=port, help="where to listen (default: CLOAKROOM_PORT or %(default)s)"
-    )
+    up.add_argument("--port", type=_port, default=port, help="where to listen (default: CLOAKROOM_PORT or %(default)s)")
     up.add_argument("--detach", action="store_true", help="return when it is ready; ./dev down ends it")
     up.set_defaults(run=_up)
 
@@ -75,18 +75,14 @@ def build_parser() -> argparse.ArgumentParser:
     token = commands.add_parser("token", help="print a bearer token of the local issuer")
     token.add_argument("--sub", required=True, metavar="NAME", help="whose token it is")
     token.add_argument("--groups", default="", metavar="A,B", help="groups, such as producer,consumer,admin")
-    token.add_argument(
-        "--ttl", type=int, default=_DEFAULT_TTL, metavar="S", help="seconds (default: %(default)s)"
-    )
+    token.add_argument("--ttl", type=int, default=_DEFAULT_TTL, metavar="S", help="seconds (default: %(default)s)")
     token.set_defaults(run=_token)
 
     commands.add_parser("demo", help="show the main job once against what runs").set_defaults(run=_demo)
     commands.add_parser("check", help="lint, types, import contracts, template").set_defaults(run=_check)
 
     local = commands.add_parser("local", help="chalice local against the same tables, with reload")
-    local.add_argument(
-        "--port", type=_port, default=_LOCAL_PORT, help="where to listen (default: %(default)s)"
-    )
+    local.add_argument("--port", type=_port, default=_LOCAL_PORT, help="where to listen (default: %(default)s)")
     local.set_defaults(run=_local)
 
     test = commands.add_parser("test", help="run the tests; what follows goes to pytest")
@@ -96,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _port(text: str) -> int:
     number = int(text)
-    if not 1024 <= number <= 65_535:  # noqa: PLR2004
+    if number not in _PORTS:
         raise argparse.ArgumentTypeError(f"{number} is no port that needs no root: take 1024 to 65535")
     return number
 

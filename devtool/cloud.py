@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from devtool import emulator, environment, gateway, packaging, template
-from devtool.emulator import Emulator
 from devtool.info import Info
 from devtool.issuer import GROUPS_CLAIM, Issuer, load_key
 from devtool.pump.pump import EXPIRY_SECONDS, Pump
@@ -18,11 +17,16 @@ from devtool.seed import seed
 from devtool.stack import Stack
 from devtool.workspace import PROJECT, Workspace
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from devtool.emulator import Emulator
+
 DEFAULT_PORT = 4566
 REST_STAGE = "api"
 DRAIN_SECONDS = 15.0
 
-# The name of the deploy that the emulator holds. Kept in there, so that it comes and goes with the emulator's state.
+# Where the emulator itself keeps which deploy it holds, so that the note comes and goes with its state.
 _DEPLOYED = "/cloakroom/deployed"
 _DEPLOYERS = ("template.py", "stack.py", "gateway.py", "cloud.py", "requirements-cloud.txt")
 
@@ -41,9 +45,7 @@ class Cloud:
         self.pump: Pump | None = None
 
     @classmethod
-    def start(
-        cls, workspace: Workspace, *, port: int, step: Step, persist: bool, enforce_iam: bool = True
-    ) -> Cloud:
+    def start(cls, workspace: Workspace, *, port: int, step: Step, persist: bool, enforce_iam: bool = True) -> Cloud:
         """Start the emulator and publish the issuer's keys. `deploy` comes next.
 
         IAM is enforced as on AWS: a function may do what its policy file says and nothing else.
@@ -105,9 +107,7 @@ class Cloud:
             )
 
     def _parameters(self) -> dict[str, str]:
-        address = (
-            f"{self.emulator.endpoint.removeprefix('http')}/_aws/execute-api/{template.WEBSOCKET_API_ID}"
-        )
+        address = f"{self.emulator.endpoint.removeprefix('http')}/_aws/execute-api/{template.WEBSOCKET_API_ID}"
         return {
             "JwtIssuer": self.issuer.issuer,
             "JwtAudience": self.issuer.audience,

@@ -7,17 +7,20 @@ import secrets
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from devtool.errors import DemoFailed
-from devtool.info import Info
-from devtool.issuer import Issuer
 from devtool.progress import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devtool.info import Info
+    from devtool.issuer import Issuer
 
 _SECONDS = 20.0
 _ACCEPTED = 202

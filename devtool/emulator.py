@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import urllib.error
 import urllib.request
-from pathlib import Path
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from devtool import environment, processes
 from devtool.errors import CloudDied, PortTaken
 from devtool.workspace import CLOUD_PYTHON, Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HOST = "127.0.0.1"
 _START_SECONDS = 60
@@ -30,18 +37,16 @@ class Emulator:
 
     @property
     def endpoint(self) -> str:
+        """Return the address that AWS clients speak to."""
         return f"http://{HOST}:{self.port}"
 
     def is_alive(self) -> bool:
+        """Tell whether the process still runs."""
         return self._process.poll() is None
 
     def workers(self) -> dict[int, str]:
         """List the processes that run Lambda functions, with their command lines."""
-        return {
-            pid: command
-            for pid, command in processes.children(self.pid).items()
-            if "ministack-lambda-" in command
-        }
+        return {pid: command for pid, command in processes.children(self.pid).items() if "ministack-lambda-" in command}
 
     def stop(self) -> bool:
         """End it and its workers; True if it ended when asked, and so has written its state."""
@@ -60,10 +65,6 @@ class Emulator:
 
 def end_group(leader: int) -> None:
     """Kill what is left of the process group that an emulator led: its workers, in the middle of a call."""
-    import os  # noqa: PLC0415
-    import signal  # noqa: PLC0415
-    from contextlib import suppress  # noqa: PLC0415
-
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
 
@@ -131,7 +132,7 @@ def free_port() -> int:
 def _answers(emulator: Emulator) -> bool:
     try:
         with urllib.request.urlopen(f"{emulator.endpoint}/_ministack/ready", timeout=2) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004
+            return bool(answer.status == HTTPStatus.OK)
     except (urllib.error.URLError, OSError):
         return False
 

@@ -6,9 +6,13 @@ is read before anything is installed, so that its top level imports the standard
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Mapping
-from typing import Any
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -65,22 +69,28 @@ def for_emulator(settings: Mapping[str, str], inherited: Mapping[str, str] | Non
     return environment | dict(settings)
 
 
+_creating = threading.Lock()
+
+
+@functools.cache
+def _session() -> Any:
+    """Keep one session: it has read the services' models, which takes longer than all else about a client."""
+    import boto3  # noqa: PLC0415 - see the module's docstring
+
+    return boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION)
+
+
 def client(service: str, endpoint: str, *, read_timeout: float = 60) -> Any:
     """Open a boto3 client of the local cloud; its key, region and endpoint are given, never looked up."""
-    import boto3  # noqa: PLC0415 - see the module's docstring
     from botocore.config import Config  # noqa: PLC0415
 
-    return boto3.Session(
-        aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION
-    ).client(
-        service,
-        endpoint_url=endpoint,
-        config=Config(
-            retries={"max_attempts": 2},
-            connect_timeout=5,
-            read_timeout=read_timeout,
-            max_pool_connections=64,
-            proxies={},
-            s3={"addressing_style": "path"},
-        ),
+    config = Config(
+        retries={"max_attempts": 2},
+        connect_timeout=5,
+        read_timeout=read_timeout,
+        max_pool_connections=64,
+        proxies={},
+        s3={"addressing_style": "path"},
     )
+    with _creating:  # a session makes clients for one thread at a time
+        return _session().client(service, endpoint_url=endpoint, config=config)

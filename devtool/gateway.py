@@ -1,7 +1,7 @@
-"""Complete the REST API: MiniStack's import of the swagger document keeps paths, proxies and authorizers only.
+"""Complete the REST API: MiniStack's import of the document keeps paths, proxies and authorizers only.
 
-What it drops is put back call by call: integrations that are not Lambda proxies (Chalice's CORS preflight is a
-mock), models, request validators, gateway responses. Everything here may run twice.
+What it drops is put back call by call: integrations that are not Lambda proxies (Chalice's CORS preflight
+is a mock), models, request validators, gateway responses. Everything here may run twice.
 """
 
 from __future__ import annotations
@@ -38,9 +38,7 @@ def complete(client: Any, api_id: str, document: Document, stage: str) -> None:
 
 def _put_model(client: Any, api_id: str, name: str, schema: Document) -> None:
     try:
-        client.create_model(
-            restApiId=api_id, name=name, contentType="application/json", schema=json.dumps(schema)
-        )
+        client.create_model(restApiId=api_id, name=name, contentType="application/json", schema=json.dumps(schema))
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConflictException":
             raise
@@ -48,9 +46,7 @@ def _put_model(client: Any, api_id: str, name: str, schema: Document) -> None:
 
 def _put_validators(client: Any, api_id: str, document: Document) -> dict[str, str]:
     wanted = document.get("x-amazon-apigateway-request-validators") or {}
-    present = {
-        item["name"]: item["id"] for item in client.get_request_validators(restApiId=api_id).get("items", [])
-    }
+    present = {item["name"]: item["id"] for item in client.get_request_validators(restApiId=api_id).get("items", [])}
     for name, settings in wanted.items():
         if name not in present:
             created = client.create_request_validator(restApiId=api_id, name=name, **settings)
@@ -58,9 +54,7 @@ def _put_validators(client: Any, api_id: str, document: Document) -> dict[str, s
     return present
 
 
-def _method_patches(
-    operation: Document, document: Document, validators: dict[str, str]
-) -> list[dict[str, str]]:
+def _method_patches(operation: Document, document: Document, validators: dict[str, str]) -> list[dict[str, str]]:
     patches = []
     extension = "x-amazon-apigateway-request-validator"
     validator = operation.get(extension) or document.get(extension)
@@ -73,9 +67,7 @@ def _method_patches(
             patches.append(_patch("add", "/requestModels/application~1json", model))
         elif required and place in {"query", "header"}:
             kind = "querystring" if place == "query" else place
-            patches.append(
-                _patch("add", f"/requestParameters/method.request.{kind}.{parameter['name']}", "true")
-            )
+            patches.append(_patch("add", f"/requestParameters/method.request.{kind}.{parameter['name']}", "true"))
     return patches
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devtool import processes
 from devtool.errors import NotRunning
-from devtool.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from devtool.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +42,7 @@ class Process:
     birth: str
 
     def runs(self) -> bool:
+        """Tell whether this very process still runs."""
         return processes.is_same(self.pid, self.birth)
 
 

@@ -7,9 +7,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -17,6 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from devtool import environment
 from devtool.stack import make_bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 BUCKET = "cloakroom-issuer"
 AUDIENCE = "cloakroom"

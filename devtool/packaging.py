@@ -6,12 +6,15 @@ import fcntl
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devtool import environment
 from devtool.errors import PackagingFailed
 from devtool.workspace import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 STAGE = "local"
 MERGE_TEMPLATE = "infrastructure/template.json"
@@ -79,6 +82,4 @@ def _run_chalice(log: Path) -> None:
         )
     if done.returncode != 0 or not (_OUT / "sam.json").is_file():
         lines = log.read_text(errors="replace").strip().splitlines()
-        raise PackagingFailed(
-            f"chalice package failed: {lines[-1] if lines else 'no output'}. The log: {log}"
-        )
+        raise PackagingFailed(f"chalice package failed: {lines[-1] if lines else 'no output'}. The log: {log}")

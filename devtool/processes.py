@@ -1,4 +1,4 @@
-"""Processes by their id and birth: an id alone may have been given to a stranger since it was written down."""
+"""Processes by their id and birth: an id alone may have gone to a stranger since it was written down."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 _POLL_SECONDS = 0.05
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from devtool import environment
 from devtool.workspace import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run pytest with these arguments under coverage; return its exit code."""
     command = [sys.executable, "-m", "coverage", "run", "--branch", "-m", "pytest"]
     plugin = ["-p", "devtool.coverage_summary"]
-    process = subprocess.Popen(
-        [*command, *plugin, *arguments], cwd=PROJECT, env=environment.for_child(None) | _COLOR
-    )
+    process = subprocess.Popen([*command, *plugin, *arguments], cwd=PROJECT, env=environment.for_child(None) | _COLOR)
     while True:
         try:
             return process.wait()

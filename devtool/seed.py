@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
 
 from chalicelib.model.clock import SECOND
 from chalicelib.store.policies import Policies
 from chalicelib.store.table import Table
 from devtool import environment
-from devtool.info import Info
 from devtool.workspace import PROJECT
+
+if TYPE_CHECKING:
+    from devtool.info import Info
 
 GROUPS = PROJECT / "infrastructure" / "groups.json"
 

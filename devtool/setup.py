@@ -1,4 +1,4 @@
-"""Make the virtual environments and step into the project's. The standard library alone: nothing is there yet."""
+"""Make the virtual environments and step into the project's, by the standard library alone."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ import sys
 import threading
 import time
 import venv
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devtool.environment import without_aws
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 _STAMP = "requirements.sha256"
 _PULSE_SECONDS = 10
@@ -95,9 +98,7 @@ def _try_install(folder: Path, requirements: Path, root: Path, errors: list[Setu
     except SetupError as error:
         errors.append(error)
     except (OSError, subprocess.SubprocessError) as error:
-        errors.append(
-            SetupError(f"{folder} could not be made: {error}. Debian needs: apt install python3-venv")
-        )
+        errors.append(SetupError(f"{folder} could not be made: {error}. Debian needs: apt install python3-venv"))
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int | None:
@@ -120,9 +121,7 @@ def _fingerprint(requirements: Path) -> str:
         file = pending.pop()
         text = file.read_text()
         digest.update(text.encode())
-        pending += [
-            file.parent / line.split()[1] for line in text.splitlines() if line.startswith(("-r ", "-c "))
-        ]
+        pending += [file.parent / line.split()[1] for line in text.splitlines() if line.startswith(("-r ", "-c "))]
     return digest.hexdigest()
 
 

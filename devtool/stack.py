@@ -6,13 +6,15 @@ import hashlib
 import json
 import time
 import zipfile
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from devtool import environment, template
 from devtool.errors import DeployFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STACK = "cloakroom"
 CODE_BUCKET = "cloakroom-code"
@@ -30,6 +32,7 @@ class Stack:
         self._cloudformation = environment.client("cloudformation", endpoint)
 
     def exists(self) -> bool:
+        """Tell whether the stack is there, in whatever state."""
         return self._describe() is not None
 
     def outputs(self) -> dict[str, str]:
@@ -41,17 +44,13 @@ class Stack:
 
     def physical_id(self, logical_id: str) -> str:
         """Name the resource that the stack made for a logical id."""
-        detail = self._cloudformation.describe_stack_resource(
-            StackName=self._name, LogicalResourceId=logical_id
-        )
+        detail = self._cloudformation.describe_stack_resource(StackName=self._name, LogicalResourceId=logical_id)
         return str(detail["StackResourceDetail"]["PhysicalResourceId"])
 
     def deploy(self, packaged: Path, parameters: dict[str, str]) -> template.Template:
         """Create or update the stack from what `chalice package` made; return the template as deployed."""
         key = self._upload(packaged / "deployment.zip")
-        wanted = template.adapt(
-            json.loads((packaged / "sam.json").read_text()), code_bucket=CODE_BUCKET, code_key=key
-        )
+        wanted = template.adapt(json.loads((packaged / "sam.json").read_text()), code_bucket=CODE_BUCKET, code_key=key)
         if self._known_id_is_in_the_way(wanted):
             self._apply(template.step_aside(wanted), parameters)
         self._apply(wanted, parameters)
@@ -69,9 +68,7 @@ class Stack:
         """Tell whether an update would make a second REST API under the id that the present one holds."""
         if not self.exists() or self.outputs().get("RestAPIId") != template.REST_API_ID:
             return False
-        body = self._cloudformation.get_template(StackName=self._name, TemplateStage="Original")[
-            "TemplateBody"
-        ]
+        body = self._cloudformation.get_template(StackName=self._name, TemplateStage="Original")["TemplateBody"]
         current = json.loads(body) if isinstance(body, str) else body
         return template.rest_document(current) != template.rest_document(wanted)
 
@@ -81,9 +78,7 @@ class Stack:
             "StackName": self._name,
             "TemplateBody": json.dumps(wanted),
             "Parameters": [
-                {"ParameterKey": name, "ParameterValue": value}
-                for name, value in parameters.items()
-                if name in known
+                {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items() if name in known
             ],
             "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         }
@@ -110,9 +105,7 @@ class Stack:
             if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
                 return
             if not status.endswith("_IN_PROGRESS"):
-                raise DeployFailed(
-                    f"the stack ended as {status}: {self._reason(began)}. The log: {self._log}"
-                )
+                raise DeployFailed(f"the stack ended as {status}: {self._reason(began)}. The log: {self._log}")
             time.sleep(_POLL_SECONDS)
         raise DeployFailed(f"the stack was not ready within {_DEPLOY_SECONDS} s. The log: {self._log}")
 

@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from devtool import emulator, environment, processes
 from devtool.cloud import Cloud
@@ -20,6 +19,9 @@ from devtool.info import Info, Process, Run, read_run, running, write_run
 from devtool.logs import logging_to
 from devtool.progress import say, step
 from devtool.workspace import PROJECT, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _DOWN_SECONDS = 60
 _ORPHAN_SECONDS = 30
@@ -139,17 +141,15 @@ def down(workspace: Workspace) -> None:
         raise
     os.kill(run.supervisor.pid, signal.SIGTERM)
     if not processes.wait_until(lambda: not run.supervisor.runs(), _DOWN_SECONDS):
-        raise DevError(
-            f"process {run.supervisor.pid} did not end within {_DOWN_SECONDS} s. Try: ./dev down again"
-        )
+        raise DevError(f"process {run.supervisor.pid} did not end within {_DOWN_SECONDS} s. Try: ./dev down again")
     say("down; the state is kept for the next ./dev up")
 
 
 def recover(workspace: Workspace) -> bool:
     """End an emulator whose supervisor was killed; True if there was one.
 
-    It is ours if a process with the recorded id was born at the recorded moment. Asked to end, it still writes
-    its state, so that what was stored is not lost.
+    It is ours if the process with the recorded id was born at the recorded moment. Asked to end, it still
+    writes its state, so that what was stored is not lost.
     """
     run = read_run(workspace.run_file)
     if run is None or run.supervisor.runs():
@@ -180,9 +180,7 @@ def _only_one(workspace: Workspace) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning(
-                "a local cloud is up in this folder. See ./dev info, or end it: ./dev down"
-            ) from None
+            raise AlreadyRunning("a local cloud is up in this folder. See ./dev info, or end it: ./dev down") from None
         yield
 
 

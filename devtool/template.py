@@ -6,8 +6,10 @@ Each change is one function that names itself and says why; `adapt` applies them
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Template = dict[str, Any]
 
@@ -27,9 +29,9 @@ def adapt(packaged: Template, *, code_bucket: str, code_key: str) -> Template:
 def step_aside(template: Template) -> Template:
     """Return the template with the REST API under another id, so that the known id becomes free.
 
-    MiniStack replaces an API whose document changed: it makes the new one before it deletes the old one, and an id
-    can be taken once. Deploying this first and the wanted template next keeps the address. The mark in the
-    document makes sure that the second update replaces it again.
+    MiniStack replaces an API whose document changed: it makes the new one before it deletes the old one, and
+    an id can be taken once. Deploying this first and the wanted template next keeps the address. The mark in
+    the document makes sure that the second update replaces it again.
     """
     aside = copy.deepcopy(template)
     for api in _of_type(aside, "AWS::Serverless::Api"):
@@ -131,7 +133,5 @@ def recoverable_tables(template: Template) -> list[str]:
         name
         for name, resource in template["Resources"].items()
         if resource["Type"] == "AWS::DynamoDB::Table"
-        and resource["Properties"]
-        .get("PointInTimeRecoverySpecification", {})
-        .get("PointInTimeRecoveryEnabled")
+        and resource["Properties"].get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled")
     ]

@@ -1,4 +1,4 @@
-"""A cloud of a test run's own: on a free port, with its state in a temporary folder, and the app deployed in it.
+"""A cloud of a test run's own: on a free port, its state in a temporary folder, the app deployed in it.
 
 with live_cloud() as cloud:
     cloud.client("dynamodb").describe_table(TableName=cloud.table)
@@ -10,21 +10,24 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from devtool import emulator, environment, processes
 from devtool.cloud import Cloud
-from devtool.info import Info
 from devtool.issuer import DEFAULT_TTL, Issuer
 from devtool.logs import logging_to
 from devtool.progress import quiet_step
 from devtool.setup import prepare
 from devtool.workspace import PROJECT, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from devtool.info import Info
 
 _SETTLE_SECONDS = 30.0
 
@@ -54,7 +57,7 @@ class LiveCloud:
 
     @property
     def signer(self) -> Issuer:
-        """The issuer with its private key: `signer.key` and `signer.sign(claims, **headers)` forge anything."""
+        """The issuer with its private key: `signer.key` and `signer.sign(claims, **headers)` forge all."""
         return self._cloud.issuer
 
     def client(self, service: str) -> Any:
@@ -79,7 +82,7 @@ class LiveCloud:
         return [pid for pid, command in self._cloud.emulator.workers().items() if marker in command]
 
     def kill_worker(self, pid: int) -> bool:
-        """Kill a worker in the middle of whatever it does; False if it was gone already. It is dead on return."""
+        """Kill a worker in the middle of whatever it does, and see it dead; False if it was gone already."""
         if pid not in self._cloud.emulator.workers():
             return False
         try:
@@ -113,7 +116,7 @@ class LiveCloud:
         return self._cloud.pump is not None and self._cloud.pump.settle(seconds)
 
     def expire_now(self, now: float | None = None) -> int:
-        """Delete the items whose time to live is over (at `now`, if given), as DynamoDB does in its own time."""
+        """Delete the items whose time to live is over (at `now`, if given), as DynamoDB does some day."""
         return self._cloud.pump.expire_now(now) if self._cloud.pump is not None else 0
 
 
@@ -178,7 +181,5 @@ def wait_for(condition: Any, seconds: float = 10.0) -> Any:
         return bool(result[0])
 
     if not processes.wait_until(holds, seconds):
-        pytest.fail(
-            f"this did not come true within {seconds:.0f} s: {getattr(condition, '__name__', condition)}"
-        )
+        pytest.fail(f"this did not come true within {seconds:.0f} s: {getattr(condition, '__name__', condition)}")
     return result[0]

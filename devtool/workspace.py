@@ -17,10 +17,12 @@ class Workspace:
 
     @property
     def state(self) -> Path:
+        """What the local cloud keeps across restarts."""
         return self.local / "state"
 
     @property
     def logs(self) -> Path:
+        """What the local cloud, the pump and each command of ours have written."""
         return self.local / "log"
 
     @property
@@ -30,6 +32,7 @@ class Workspace:
 
     @property
     def issuer_key(self) -> Path:
+        """The private key that signs bearer tokens."""
         return self.local / "issuer.pem"
 
     @property

@@ -1,7 +1,7 @@
 """What becomes of a batch after an invocation. Pure: Lambda's retry, bisect and checkpoint rules as data.
 
-A portion is a run of records that is delivered together. An outcome says how its invocation ended. `after` answers
-with the portions that are still to do, in order, and with what is given up.
+A portion is a run of records that is delivered together. An outcome says how its invocation ended. `after`
+answers with the portions that are still to do, in order, and with what is given up.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 Record = Mapping[str, Any]
 
 NO_LIMIT = -1
-# A worker that dies is a function error on Lambda and spends a retry. Here tests kill workers by the dozen, so some
-# deaths of one portion are free; a record that kills its worker each time is still given up in the end.
+# A worker that dies is a function error on Lambda and spends a retry. Here tests kill workers by the dozen, so
+# some deaths of one portion are free; a record that kills its worker each time is still given up in the end.
 FREE_DEATHS = 20
 
 
@@ -163,6 +163,7 @@ def read_answer(body: bytes, portion: Portion, rules: Rules) -> Outcome:
 
 
 def sequence_number(record: Record) -> str:
+    """Return the record's place in its shard, by which a function reports it."""
     return str(record["dynamodb"]["SequenceNumber"])
 
 

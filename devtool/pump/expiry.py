@@ -1,7 +1,7 @@
 """DynamoDB's time to live, with the stream record that MiniStack does not write.
 
-An expired item is deleted through the public API, and its REMOVE record gets the service's `userIdentity`, by which a
-consumer tells expiry from a deletion.
+An expired item is deleted through the public API, and its REMOVE record gets the service's `userIdentity`, by
+which a consumer tells expiry from a deletion.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from devtool.pump.batches import Record
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from devtool.pump.batches import Record
 
 log = logging.getLogger("devtool.pump")
 
@@ -31,10 +33,12 @@ class Expired:
         self._keys: set[str] = set()
 
     def add(self, table: str, key: Mapping[str, Any]) -> None:
+        """Expect the REMOVE record of an item that expired."""
         with self._lock:
             self._keys.add(_name(table, key))
 
     def forget(self, table: str, key: Mapping[str, Any]) -> None:
+        """Expect it no more: the item is still there."""
         with self._lock:
             self._keys.discard(_name(table, key))
 
@@ -68,6 +72,7 @@ class Reaper(threading.Thread):
         self._halt = halt
 
     def run(self) -> None:
+        """Look again and again until halted."""
         while not self._halt.wait(self._interval):
             try:
                 self.reap(time.time())

@@ -1,7 +1,7 @@
 """Lambda's event filter patterns. Pure: a pattern and a record in, yes or no out.
 
-The rules are those of "Filter rule syntax" in the Lambda developer guide. Two of them surprise: `exists` sees leaf
-values only, and `numeric` never matches a DynamoDB number, for the record carries it as a string.
+The rules are those of "Filter rule syntax" in the Lambda developer guide. Two of them surprise: `exists` sees
+leaf values only, and `numeric` never matches a DynamoDB number, for the record carries it as a string.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
     """Look into an object, or into each object of a list; what is absent counts as empty."""
     if isinstance(value, Mapping):
         return [value]
-    found = [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    found: list[Mapping[str, Any]] = []
+    if isinstance(value, list):
+        found = [item for item in value if isinstance(item, Mapping)]
     return found or [{}]
 
 
@@ -151,6 +153,4 @@ def _check_rule(rule: Any, name: str) -> None:
 
 def _check_range(bounds: Any, name: str) -> None:
     if not isinstance(bounds, list) or not bounds or len(bounds) % 2 or set(bounds[::2]) - set(_COMPARISONS):
-        raise BadPattern(
-            f"{name}: numeric takes pairs of a comparison and a number, as in ['>=', 0, '<', 10]"
-        )
+        raise BadPattern(f"{name}: numeric takes pairs of a comparison and a number, as in ['>=', 0, '<', 10]")

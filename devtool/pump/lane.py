@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -28,7 +28,9 @@ from devtool.pump.batches import (
     sequence_number,
     too_old,
 )
-from devtool.pump.mappings import StreamMapping
+
+if TYPE_CHECKING:
+    from devtool.pump.mappings import StreamMapping
 
 log = logging.getLogger("devtool.pump")
 
@@ -47,6 +49,7 @@ class Pace:
         self._longest = longest
 
     def delay(self, failures: int) -> float:
+        """Return the seconds to wait after so many failures in a row, less one."""
         return min(self._first * 2.0 ** min(failures, 16), self._longest)
 
 
@@ -69,6 +72,7 @@ class Lane(threading.Thread):
         return self._pending
 
     def put(self, record: Record) -> None:
+        """Queue a record behind those that came before it."""
         self._add(1)
         self._queue.put(record)
 
@@ -77,6 +81,7 @@ class Lane(threading.Thread):
             self._pending += count
 
     def run(self) -> None:
+        """Deliver batch after batch until halted."""
         while not self._halt.is_set():
             records = self._gather()
             if records:

@@ -1,14 +1,16 @@
-"""Event-source mappings as they are deployed: read, deduplicated, and kept away from MiniStack's own poller."""
+"""Event-source mappings as they are deployed: read, deduplicated, kept away from MiniStack's own poller."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devtool.pump.batches import NO_LIMIT, Rules
 from devtool.pump.filters import Pattern, check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,10 +26,12 @@ class StreamMapping:
 
     @property
     def name(self) -> str:
+        """Return the function's name."""
         return self.function.rpartition(":function:")[2]
 
     @property
     def table(self) -> str:
+        """Return the name of the table whose stream it is."""
         return self.stream.split("/")[1]
 
 
@@ -58,6 +62,7 @@ def _limit(value: int | None) -> int:
 
 
 def is_stream(answer: Mapping[str, Any]) -> bool:
+    """Tell whether a mapping reads a DynamoDB stream."""
     source = str(answer.get("EventSourceArn", ""))
     return ":dynamodb:" in source and "/stream/" in source
 
@@ -81,6 +86,6 @@ def take_over(functions: Any) -> list[StreamMapping]:
     pages = functions.get_paginator("list_event_source_mappings").paginate()
     found = [answer for page in pages for answer in page["EventSourceMappings"] if is_stream(answer)]
     for answer in found:
-        # Also where it reads as disabled: MiniStack shows "Enabled" for what a template disabled, and the reverse.
+        # Whatever it reads as: MiniStack shows "Enabled" for what a template disabled.
         functions.update_event_source_mapping(UUID=answer["UUID"], Enabled=False)
     return [from_lambda(answer) for answer in without_doubles(found)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from functools import partial
 
 from devtool import environment, processes
 from devtool.pump.expiry import Expired, Reaper
@@ -22,9 +23,7 @@ _INVOKE_SECONDS = 910
 class Pump:
     """Delivers the records of every DynamoDB stream that a function is mapped to."""
 
-    def __init__(
-        self, endpoint: str, *, pace: Pace | None = None, expiry_interval: float = EXPIRY_SECONDS
-    ) -> None:
+    def __init__(self, endpoint: str, *, pace: Pace | None = None, expiry_interval: float = EXPIRY_SECONDS) -> None:
         self._halt = threading.Event()
         self._pace = pace or Pace()
         self._clients = Clients(
@@ -46,9 +45,7 @@ class Pump:
         for stream in sorted({mapping.stream for mapping in self.mappings}):
             self._readers.append(self._reader(stream))
         tables = {mapping.table for mapping in self.mappings}
-        self._reaper = Reaper(
-            self._tables, tables, self._expired, interval=self._expiry_interval, halt=self._halt
-        )
+        self._reaper = Reaper(self._tables, tables, self._expired, interval=self._expiry_interval, halt=self._halt)
         for thread in (*self._lanes, *self._readers, self._reaper):
             thread.start()
         names = [mapping.name for mapping in self.mappings]
@@ -59,9 +56,7 @@ class Pump:
         served = []
         for mapping in self.mappings:
             if mapping.stream == stream:
-                lanes = [
-                    Lane(mapping, self._clients, self._pace, self._halt) for _ in range(mapping.rules.lanes)
-                ]
+                lanes = [Lane(mapping, self._clients, self._pace, self._halt) for _ in range(mapping.rules.lanes)]
                 self._lanes += lanes
                 served.append((mapping, lanes))
         schema = self._tables.describe_table(TableName=stream.split("/")[1])["Table"]["KeySchema"]
@@ -86,9 +81,9 @@ class Pump:
         False if that took too long.
         """
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            seen, moment = self._read(), time.monotonic()
-            if not processes.wait_until(lambda: self._is_idle_since(moment), deadline - moment):  # noqa: B023
+        while (left := deadline - time.monotonic()) > 0:
+            seen, idle = self._read(), partial(self._is_idle_since, time.monotonic())
+            if not processes.wait_until(idle, left):
                 return False
             if self._read() == seen:
                 return True

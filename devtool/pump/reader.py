@@ -7,16 +7,19 @@ import logging
 import threading
 import time
 import zlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from devtool.pump.batches import Record
-from devtool.pump.expiry import Expired
 from devtool.pump.filters import passes
-from devtool.pump.lane import Lane
-from devtool.pump.mappings import StreamMapping
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from devtool.pump.batches import Record
+    from devtool.pump.expiry import Expired
+    from devtool.pump.lane import Lane
+    from devtool.pump.mappings import StreamMapping
 
 log = logging.getLogger("devtool.pump")
 
@@ -28,7 +31,7 @@ _AFTER_ERROR_SECONDS = 0.5
 
 
 class Reader(threading.Thread):
-    """Polls one stream from its beginning: it is as old as the emulator's process, and nobody else reads it."""
+    """Polls a stream from its beginning, which is the emulator's start: nobody else has read it since."""
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Reader(threading.Thread):
         return self._empty_since is not None and self._empty_since > moment
 
     def run(self) -> None:
+        """Read page after page until halted."""
         iterator: str | None = None
         last_record = 0.0
         while not self._halt.is_set():
