@@ -13,7 +13,7 @@ from chalicelib import log
 from chalicelib.config import QUEUE_ARN_AT_IMPORT, STREAM_ARN_AT_IMPORT
 from chalicelib.web import answers
 from chalicelib.web.problems import answered, settled
-from chalicelib.web.requests import LARGEST_PAGE, LONGEST_MIN_TTL, Query, caller_of, identifier, json_body
+from chalicelib.web.requests import Query, caller_of, identifier, json_body
 from chalicelib.wiring import now, wired
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def authorize(request: Any) -> dict[str, Any]:
     """Answer API Gateway with an IAM policy for everything that the bearer may do, or with an explicit Deny."""
     from chalicelib.admit.answer import answer  # noqa: PLC0415  PyJWT is the authorizer's price alone
 
-    log.begin(function="authorize", request_id=_invocation())
+    log.begin(function="authorize")  # Chalice gives an authorizer no context, so no request id
     return answer(request.token, request.method_arn, wired.verifier, wired.policies.of, log=log.fact)
 
 
@@ -49,11 +49,11 @@ def hand_in_token() -> Response:
     """Take a token in: 202 after one durable write."""
     from chalicelib.intake.reading import read_hand_in, read_idempotency_key  # noqa: PLC0415
 
-    caller = _caller()
+    caller, _ = _asked()
     key = read_idempotency_key(_request().headers.get("idempotency-key"))
     body = read_hand_in(json_body(_request()))
     job, is_new = wired.intake.accept(body, requester=caller.principal, idempotency_key=key)
-    log.fact("token.accepted" if is_new else "token.repeated", job=job.id, principal=caller.principal)
+    log.fact("token.accepted" if is_new else "token.repeated", job=job.id)
     return answers.accepted(job)
 
 
@@ -61,19 +61,19 @@ def hand_in_token() -> Response:
 @answered
 def show_token(token_id: str) -> Response:
     """Show a token's record."""
-    Query.of(_request())
-    return answers.record(wired.counter.record(_caller(), identifier(token_id)), now())
+    caller, _ = _asked()
+    token = wired.counter.record(caller, identifier(token_id))
+    log.fact("token.shown", token=token.id)
+    return answers.record(token, now())
 
 
 @app.route("/tokens/{token_id}/secret", methods=["GET"], authorizer=authorize)
 @answered
 def collect_token(token_id: str) -> Response:
     """Hand a token out, good for `min_ttl` more seconds."""
-    caller = _caller()
-    token, secret = wired.counter.secret(
-        caller, identifier(token_id), min_ttl=_min_ttl(Query.of(_request(), "min_ttl"))
-    )
-    log.fact("token.collected", token=token.id, principal=caller.principal)
+    caller, query = _asked("min_ttl")
+    token, secret = wired.counter.secret(caller, identifier(token_id), min_ttl=query.min_ttl())
+    log.fact("token.collected", token=token.id)
     return answers.secret(token, secret, now())
 
 
@@ -81,10 +81,9 @@ def collect_token(token_id: str) -> Response:
 @answered
 def delete_token(token_id: str) -> Response:
     """Take a token from its readers at once; a job does the rest."""
-    caller = _caller()
-    Query.of(_request())
+    caller, _ = _asked()
     job = wired.deletion.delete(caller, identifier(token_id))
-    log.fact("token.deleted", token=job.token_id, job=job.id, principal=caller.principal)
+    log.fact("token.deleted", token=job.token_id, job=job.id)
     return answers.accepted(job)
 
 
@@ -92,12 +91,9 @@ def delete_token(token_id: str) -> Response:
 @answered
 def list_subject_tokens(subject: str) -> Response:
     """List a subject's newest tokens, one a provider."""
-    query = Query.of(_request(), "environment", "domain", "limit", "cursor")
-    environment, domain = query.environment_and_domain()
-    limit = query.whole("limit", default=LARGEST_PAGE, least=1, most=LARGEST_PAGE)
-    tokens, after = wired.counter.listed(
-        _caller(), environment, domain, query.subject(subject), limit=limit, after=query.cursor()
-    )
+    caller, query = _asked("environment", "domain", "limit", "cursor")
+    tokens, after = wired.counter.listed(caller, query.owner(subject), limit=query.limit(), after=query.cursor())
+    log.fact("tokens.listed", count=len(tokens))
     return answers.page(tokens, after, now())
 
 
@@ -105,18 +101,20 @@ def list_subject_tokens(subject: str) -> Response:
 @answered
 def show_subject_token(subject: str, provider: str) -> Response:
     """Show the record of a subject's newest token of a provider."""
-    place = Query.of(_request(), "environment", "domain").place(subject, provider)
-    return answers.record(wired.counter.current_record(_caller(), place), now())
+    caller, query = _asked("environment", "domain")
+    token = wired.counter.current_record(caller, query.place(subject, provider))
+    log.fact("token.shown", token=token.id)
+    return answers.record(token, now())
 
 
 @app.route("/subjects/{subject}/tokens/{provider}/secret", methods=["GET"], authorizer=authorize)
 @answered
 def collect_subject_token(subject: str, provider: str) -> Response:
     """Hand out a subject's newest token of a provider."""
-    caller = _caller()
-    query = Query.of(_request(), "environment", "domain", "min_ttl")
-    token, secret = wired.counter.current_secret(caller, query.place(subject, provider), min_ttl=_min_ttl(query))
-    log.fact("token.collected", token=token.id, principal=caller.principal)
+    caller, query = _asked("environment", "domain", "min_ttl")
+    place = query.place(subject, provider)
+    token, secret = wired.counter.current_secret(caller, place, min_ttl=query.min_ttl())
+    log.fact("token.collected", token=token.id)
     return answers.secret(token, secret, now())
 
 
@@ -124,8 +122,10 @@ def collect_subject_token(subject: str, provider: str) -> Response:
 @answered
 def show_job(job_id: str) -> Response:
     """Show a job."""
-    Query.of(_request())
-    return answers.job(wired.counter.job(_caller(), identifier(job_id)))
+    caller, _ = _asked()
+    job = wired.counter.job(caller, identifier(job_id))
+    log.fact("job.shown", job=job.id, status=job.status)
+    return answers.job(job)
 
 
 @app.route("/tickets", methods=["POST"], authorizer=authorize, content_types=ANY)
@@ -134,10 +134,10 @@ def issue_ticket() -> Response:
     """Give a ticket that opens the WebSocket once, within 60 seconds."""
     from chalicelib.intake.reading import read_ticket  # noqa: PLC0415
 
-    caller = _caller()
+    caller, _ = _asked()
     body = read_ticket(json_body(_request()))
     ticket, ends = wired.usher.ticket(caller, subject=body.subject, job_id=body.job)
-    log.fact("ticket.issued", principal=caller.principal)
+    log.fact("ticket.issued")
     return answers.ticket(ticket, ends, wired.settings.websocket_url)
 
 
@@ -147,6 +147,7 @@ def health() -> Response:
     """Tell whether tokens can be taken in and handed out: whether the table answers."""
     _begin()
     wired.table.get({"pk": "HEALTH", "sk": "HEALTH"}, consistent=False)
+    log.fact("health.answered")
     return answers.ok({"status": "ok", "checks": {"table": "ok"}})
 
 
@@ -157,6 +158,7 @@ def openapi() -> Response:
     from chalicelib.web.openapi import document  # noqa: PLC0415
 
     _begin()
+    log.fact("openapi.answered")
     return answers.ok(document(), cached_for=300)
 
 
@@ -232,16 +234,18 @@ def _begin() -> None:
     )
 
 
-def _caller() -> Caller:
-    """Return who is asking; every line that is logged from here on belongs to this request."""
+def _asked(*parameters: str) -> tuple[Caller, Query]:
+    """Return who is asking, and the query of a route that knows these `parameters` and no others.
+
+    Every line that is logged from here on belongs to this request.
+    """
     _begin()
-    return caller_of(_request().context, now())
+    request = _request()
+    caller = caller_of(request.context, now())
+    log.add(principal=caller.principal)
+    return caller, Query.of(request, *parameters)
 
 
-def _invocation(event: Any = None) -> str | None:
-    """Return Lambda's id of this invocation, where there is one (`chalice local` has none)."""
-    return getattr(event.context if event else app.lambda_context, "aws_request_id", None)
-
-
-def _min_ttl(query: Query) -> int:
-    return query.whole("min_ttl", default=0, least=0, most=LONGEST_MIN_TTL)
+def _invocation(event: Any) -> str | None:
+    """Return Lambda's id of this invocation; the test client gives none."""
+    return getattr(event.context, "aws_request_id", None)

@@ -23,6 +23,11 @@ def begin(**fields: object) -> None:
     _about.update(fields)
 
 
+def add(**fields: object) -> None:
+    """Put more on each further line of this invocation."""
+    _about.update(fields)
+
+
 def fact(event: str, **fields: object) -> None:
     """Log one outcome. Values are numbers, booleans or short text; None is left out."""
     line = {"event": event, **_about, **fields}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import Forbidden, NotFound, TokenExpired, TokenRevoked, TooShortLived
 from chalicelib.model.clock import SECOND, rfc3339
-from chalicelib.model.token import Place, Secret, Token, TokenStatus
+from chalicelib.model.token import Owner, Place, Secret, Token, TokenStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,9 +33,7 @@ class Jobs(Protocol):
 class CurrentTokens(Protocol):
     """A subject's tokens, listed."""
 
-    def page(
-        self, environment: str, domain: str, subject: str, *, limit: int, after: str | None
-    ) -> tuple[list[Token], str | None]:
+    def page(self, owner: Owner, *, limit: int, after: str | None) -> tuple[list[Token], str | None]:
         """Return a page, and the provider that the next begins behind."""
 
 
@@ -92,12 +90,10 @@ class Counter:
             raise Forbidden
         return self._opened(self.jobs.deposit(self._current(place).id), min_ttl)
 
-    def listed(
-        self, caller: Caller, environment: str, domain: str, subject: str, *, limit: int, after: str | None
-    ) -> tuple[list[Token], str | None]:
+    def listed(self, caller: Caller, owner: Owner, *, limit: int, after: str | None) -> tuple[list[Token], str | None]:
         """Return a page of a subject's newest tokens, one a provider, by provider name. Raises Forbidden."""
-        _allow(caller, f"/subjects/{subject}/tokens")
-        return self.tokens.page(environment, domain, subject, limit=limit, after=after)
+        _allow(caller, f"/subjects/{owner.subject}/tokens")
+        return self.tokens.page(owner, limit=limit, after=after)
 
     def _current(self, place: Place) -> Token:
         token = self.jobs.current(place)

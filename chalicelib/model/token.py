@@ -65,6 +65,15 @@ class Secret:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Owner:
+    """Whose tokens: a subject in an environment and domain."""
+
+    environment: str
+    domain: str
+    subject: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
     """Whose token it is and whence: newest wins among the tokens of one place."""
 

@@ -88,6 +88,7 @@ class Teller:
         deliveries = [(connection, jobs, connection.id in newcomers) for connection, jobs in messages.values()]
         for _ in self.pool.map(lambda delivery: self._deliver(*delivery), deliveries):
             pass  # each delivery catches what it may meet; going through the results surfaces what it may not
+        self.fact("batch.told", changes=len(changes), connections=len(deliveries))
 
     def _addressed(self, changes: Sequence[JobChange]) -> dict[str, tuple[Connection, list[Job]]]:
         now = self.now()

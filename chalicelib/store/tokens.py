@@ -9,7 +9,7 @@ from chalicelib.store.attributes import to_attributes
 from chalicelib.store.items import current_from_item
 
 if TYPE_CHECKING:
-    from chalicelib.model.token import Token
+    from chalicelib.model.token import Owner, Token
     from chalicelib.store.table import Table
 
 
@@ -19,14 +19,12 @@ class CurrentTokens:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def page(
-        self, environment: str, domain: str, subject: str, *, limit: int, after: str | None
-    ) -> tuple[list[Token], str | None]:
+    def page(self, owner: Owner, *, limit: int, after: str | None) -> tuple[list[Token], str | None]:
         """Return up to `limit` tokens by provider name, behind provider `after`; and the next page's `after`.
 
         One Query.
         """
-        partition = keys.subject_partition(environment, domain, subject)
+        partition = keys.subject_partition(owner.environment, owner.domain, owner.subject)
         arguments: dict[str, Any] = {}
         if after is not None:
             start = to_attributes({"pk": partition, "sk": f"PROVIDER#{after}"})

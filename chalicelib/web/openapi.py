@@ -78,7 +78,7 @@ def _paths(schema: dict[Any, dict[str, Any]]) -> dict[str, Any]:
                 "handInToken",
                 "Hand a token in",
                 {"202": accepted},
-                _BODY + (HTTPStatus.UNPROCESSABLE_ENTITY,),
+                (*_BODY, HTTPStatus.UNPROCESSABLE_ENTITY),
                 parameters=[_idempotency_key()],
                 body=schema[HandIn],
             )

@@ -13,7 +13,7 @@ from chalicelib.model import names
 from chalicelib.model.caller import Caller
 from chalicelib.model.clock import SECOND
 from chalicelib.model.policy import from_compact
-from chalicelib.model.token import DEFAULT_SCOPE_NAME, Place
+from chalicelib.model.token import DEFAULT_SCOPE_NAME, Owner, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,38 +96,42 @@ class Query:
                 )
         return cls(given)
 
-    def whole(self, what: str, *, default: int, least: int, most: int) -> int:
-        """Return a whole number within bounds. Raises InvalidParameter."""
-        text = self.given.get(what)
-        if text is None:
-            return default
-        if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
-            raise invalid(what, f"a whole number from {least} to {most}")
-        return int(text)
+    def min_ttl(self) -> int:
+        """Return how many more seconds a token must be good for."""
+        return self._whole("min_ttl", default=0, least=0, most=LONGEST_MIN_TTL)
 
-    def environment_and_domain(self) -> tuple[str, str]:
-        """Return which of a subject's tokens are meant."""
+    def limit(self) -> int:
+        """Return how much a page may hold."""
+        return self._whole("limit", default=LARGEST_PAGE, least=1, most=LARGEST_PAGE)
+
+    def owner(self, subject: str) -> Owner:
+        """Return whose tokens are meant: a path's subject, in an environment and domain. Raises InvalidParameter."""
         environment = self.given.get("environment", DEFAULT_SCOPE_NAME)
         domain = self.given.get("domain", DEFAULT_SCOPE_NAME)
         if fault := names.environment_fault(environment):
             raise invalid("environment", fault)
         if fault := names.domain_fault(domain):
             raise invalid("domain", fault)
-        return environment, domain
-
-    def subject(self, subject: str) -> str:
-        """Return a subject from a path. Raises InvalidParameter."""
-        return name("subject", subject, names.subject_fault)
+        subject = name("subject", subject, names.subject_fault)
+        return Owner(environment=environment, domain=domain, subject=subject)
 
     def place(self, subject: str, provider: str) -> Place:
-        """Return the place of a subject's token."""
-        environment, domain = self.environment_and_domain()
+        """Return the place of a subject's token. Raises InvalidParameter."""
+        owner = self.owner(subject)
         return Place(
-            environment=environment,
-            domain=domain,
-            subject=self.subject(subject),
+            environment=owner.environment,
+            domain=owner.domain,
+            subject=owner.subject,
             provider=name("provider", provider, names.provider_fault),
         )
+
+    def _whole(self, what: str, *, default: int, least: int, most: int) -> int:
+        text = self.given.get(what)
+        if text is None:
+            return default
+        if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
+            raise invalid(what, f"a whole number from {least} to {most}")
+        return int(text)
 
     def cursor(self) -> str | None:
         """Return the provider behind which a page begins. Raises InvalidParameter for a cursor that we did not give."""
