@@ -57,7 +57,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Describe every command, with help for each."""
-    parser = argparse.ArgumentParser(prog="./dev", description="Cloakroom on this machine: run it, try it, test it.")
+    parser = argparse.ArgumentParser(
+        prog="./dev",
+        description="Cloakroom on this machine: run it, try it, test it.",
+        epilog="CLOAKROOM_PORT sets the port, CLOAKROOM_LOCAL the folder of state and logs (default: .local).",
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", help="start the local cloud, deploy, show the main job once")

@@ -20,6 +20,8 @@ ACCESS_KEY = "test"
 SECRET_KEY = "test"  # noqa: S105 - the emulator's fixed deployer key
 
 _FOREIGN = ("AWS_", "BOTO_", "AMAZON_")
+# Settings of botocore that name files.
+_FILES = ("config_file", "credentials_file")
 _LOOPBACK = "127.0.0.1,localhost,::1"
 # What a Lambda worker may see of the developer's shell. It inherits the emulator's environment.
 _KEPT_FOR_EMULATOR = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
@@ -74,10 +76,22 @@ _creating = threading.Lock()
 
 @functools.cache
 def _session() -> Any:
-    """Keep one session: it has read the services' models, which takes longer than all else about a client."""
-    import boto3  # noqa: PLC0415 - see the module's docstring
+    """Make a session that looks at no variable and at no file.
 
-    return boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION)
+    It is kept, for it has read the services' models, which takes longer than all else about a client.
+    """
+    import boto3  # noqa: PLC0415 - see the module's docstring
+    from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES  # noqa: PLC0415
+    from botocore.session import Session  # noqa: PLC0415
+
+    # Of each setting (name in a file, variable, default, conversion) only the default is left.
+    settings = {
+        name: (None, None, os.devnull if name in _FILES else default, convert)
+        for name, (_, _, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
+    }
+    session = Session(session_vars=settings)
+    session.set_credentials(ACCESS_KEY, SECRET_KEY)
+    return boto3.Session(botocore_session=session, region_name=REGION)
 
 
 def client(service: str, endpoint: str, *, read_timeout: float = 60) -> Any:

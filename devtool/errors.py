@@ -1,7 +1,5 @@
 """What can go wrong behind ./dev. The message says what is wrong and what to type next."""
 
-
-
 from __future__ import annotations
 
 

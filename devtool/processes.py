@@ -66,22 +66,16 @@ def _ps(*arguments: str) -> str:
     return subprocess.run(["ps", *arguments], capture_output=True, text=True, check=False).stdout
 
 
-def end(pid: int, birth: str, *, patience: float, group: bool = False) -> bool:
-    """Ask a process of ours to end, insist after `patience` seconds; True if it ended when asked.
-
-    With `group`, whatever is left of its process group is killed afterwards. The process must lead that
-    group: we start it so.
-    """
-    asked_in_time = True
-    if is_same(pid, birth):
-        _send(os.kill, pid, signal.SIGTERM)
-        asked_in_time = wait_until(lambda: not is_same(pid, birth), patience)
-        if not asked_in_time:
-            _send(os.kill, pid, signal.SIGKILL)
-            wait_until(lambda: not is_same(pid, birth), 5)
-        if group:
-            _send(os.killpg, pid, signal.SIGKILL)
-    return asked_in_time
+def end(pid: int, birth: str, *, patience: float) -> bool:
+    """Ask a process of ours to end, insist after `patience` seconds; True if it ended when asked."""
+    if not is_same(pid, birth):
+        return True
+    _send(pid, signal.SIGTERM)
+    if wait_until(lambda: not is_same(pid, birth), patience):
+        return True
+    _send(pid, signal.SIGKILL)
+    wait_until(lambda: not is_same(pid, birth), 5)
+    return False
 
 
 def wait_until(condition: Callable[[], bool], patience: float) -> bool:
@@ -94,6 +88,6 @@ def wait_until(condition: Callable[[], bool], patience: float) -> bool:
     return True
 
 
-def _send(call: Callable[[int, int], None], pid: int, number: signal.Signals) -> None:
+def _send(pid: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
-        call(pid, number)
+        os.kill(pid, number)

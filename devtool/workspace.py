@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,11 +41,6 @@ class Workspace:
         """Who runs now: processes and addresses. Gone after a clean stop."""
         return self.local / "run.json"
 
-    @property
-    def deployed_file(self) -> Path:
-        """What was deployed last, by its fingerprint."""
-        return self.local / "state" / "deployed.json"
-
     def make(self) -> Workspace:
         """Create the folders."""
         for folder in (self.state, self.logs, self.temporary):
@@ -53,5 +49,5 @@ class Workspace:
 
 
 def default_workspace() -> Workspace:
-    """Name the workspace that `./dev up` uses."""
-    return Workspace(local=PROJECT / ".local")
+    """Name the workspace that `./dev up` uses: CLOAKROOM_LOCAL, so that two clouds can be up, or `.local`."""
+    return Workspace(local=Path(os.environ.get("CLOAKROOM_LOCAL", PROJECT / ".local")).absolute())

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from devtool import processes
+
+STUBBORN = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); time.sleep(60)"
+
+
+def start(program: str = "import time; print('on', flush=True); time.sleep(60)") -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def test_a_process_is_the_same_by_its_birth_and_not_by_its_id() -> None:
+    mine = processes.born(os.getpid())
+
+    assert mine is not None
+    assert processes.is_same(os.getpid(), mine)
+    assert not processes.is_same(os.getpid(), "another time")
+
+
+def test_what_has_ended_was_never_born_also_while_nobody_has_collected_it() -> None:
+    process = start()
+    process.send_signal(signal.SIGKILL)
+
+    assert processes.wait_until(lambda: processes.born(process.pid) is None, 5)
+    finish(process)
+
+
+def test_children_are_found_with_their_command_lines() -> None:
+    process = start()
+
+    assert "time.sleep(60)" in processes.children(os.getpid())[process.pid]
+    finish(process)
+
+
+def test_a_process_ends_when_asked() -> None:
+    process = start()
+
+    assert processes.end(process.pid, processes.born(process.pid) or "", patience=5)
+    finish(process)
+
+
+def test_a_stubborn_process_is_killed_after_the_patience_is_over() -> None:
+    process = start(STUBBORN)
+
+    assert not processes.end(process.pid, processes.born(process.pid) or "", patience=0.3)
+    assert processes.born(process.pid) is None
+    finish(process)
+
+
+def test_a_stranger_with_the_recorded_id_is_left_alone() -> None:
+    process = start()
+
+    assert processes.end(process.pid, "an earlier birth", patience=1)
+    assert process.poll() is None
+    finish(process)
+
+
+def test_waiting_is_bounded() -> None:
+    began = time.monotonic()
+
+    assert not processes.wait_until(lambda: False, 0.2)
+    assert time.monotonic() - began < 2
