@@ -13,7 +13,7 @@ from chalicelib import log
 from chalicelib.config import QUEUE_ARN_AT_IMPORT, STREAM_ARN_AT_IMPORT
 from chalicelib.web import answers
 from chalicelib.web.problems import answered, settled
-from chalicelib.web.requests import Query, caller_of, identifier, json_body
+from chalicelib.web.requests import Query, allow, caller_of, identifier, json_body
 from chalicelib.wiring import now, wired
 
 if TYPE_CHECKING:
@@ -34,10 +34,15 @@ app.log.disabled = True
 @app.authorizer(ttl_seconds=300)
 def authorize(request: Any) -> dict[str, Any]:
     """Answer API Gateway with an IAM policy for everything that the bearer may do, or with an explicit Deny."""
-    from chalicelib.admit.answer import answer  # noqa: PLC0415  PyJWT is the authorizer's price alone
+    from chalicelib.admit.answer import answer, refusal  # noqa: PLC0415  PyJWT is the authorizer's price alone
 
     log.begin(function="authorize")  # Chalice gives an authorizer no context, so no request id
-    return answer(request.token, request.method_arn, wired.verifier, wired.policies.of, log=log.fact)
+    try:
+        verifier, policies = wired.verifier, wired.policies
+    except Exception as error:  # noqa: BLE001  deny by default: a setting that is missing denies, too
+        log.failure("denied", error, code="error")
+        return refusal()
+    return answer(request.token, request.method_arn, verifier, policies.of, log=log.fact)
 
 
 # Routes --------------------------------------------------------------------------------------------------
@@ -243,6 +248,7 @@ def _asked(*parameters: str) -> tuple[Caller, Query]:
     request = _request()
     caller = caller_of(request.context, now())
     log.add(principal=caller.principal)
+    allow(caller, request.method, request.context.get("resourcePath", ""), request.uri_params or {})
     return caller, Query.of(request, *parameters)
 
 

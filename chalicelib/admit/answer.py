@@ -92,7 +92,7 @@ def _admitted(caller: Caller, policies: Sequence[Policy], arn_base: str) -> dict
 
 def _denied(log: Callable[..., None], **fields: str | None) -> dict[str, Any]:
     log("denied", **fields)
-    return _refusal()
+    return refusal()
 
 
 def _denied_by_error(error: Exception, log: Callable[..., None]) -> dict[str, Any]:
@@ -101,10 +101,11 @@ def _denied_by_error(error: Exception, log: Callable[..., None]) -> dict[str, An
         log("denied", code="error", error=type(error).__name__)
     except Exception as second:  # noqa: BLE001 - a broken log must not turn a Deny into a failure
         sys.stderr.write(f'{{"outcome": "denied", "code": "error", "error": "{type(second).__name__}"}}\n')
-    return _refusal()
+    return refusal()
 
 
-def _refusal() -> dict[str, Any]:
+def refusal() -> dict[str, Any]:
+    """Return an explicit Deny of everything that says nothing else."""
     return {"principalId": "anonymous", "policyDocument": _document([deny_everything()]), "context": {}}
 
 

@@ -50,7 +50,7 @@ class Registry(Protocol):
     def of(self, person: str, now: int) -> Iterable[Connection]:
         """Return those registered under a name."""
 
-    def leave(self, connection_id: str) -> Connection | None:
+    def forget(self, connection: Connection) -> None:
         """Forget one."""
 
 
@@ -113,7 +113,7 @@ class Teller:
             for job in jobs:
                 self._send(connection, notice.job_updated(job))
         except GoneAway:
-            self.registry.leave(connection.id)
+            self._forget(connection)
             self.fact("connection.gone", connection=connection.id, principal=connection.watch.principal)
         except CloakroomError as error:
             # One slow client: what is left of this batch for it is dropped. It sees the gap by `seq` and its next
@@ -121,6 +121,12 @@ class Teller:
             self.fact("push.dropped", connection=connection.id, code=error.code, messages=len(jobs))
         else:
             self.fact("push.sent", connection=connection.id, messages=len(jobs) + is_new)
+
+    def _forget(self, connection: Connection) -> None:
+        try:
+            self.registry.forget(connection)
+        except CloakroomError as error:  # the next push meets it again; its time to live ends it at the latest
+            self.fact("connection.kept", connection=connection.id, code=error.code)
 
     def _send(self, connection: Connection, message: bytes) -> None:
         for _ in range(HANDSHAKE_TRIES):

@@ -42,12 +42,15 @@ class Connections:
 
     def leave(self, connection_id: str) -> Connection | None:
         """Forget a connection by its id and return it; None if it was not registered."""
-        item = self._table.delete(keys.connection_key(connection_id))
-        if item is None:
-            return None
-        connection = connection_from_item(item)
-        self._table.delete(keys.watch_key(connection.watch.person, connection_id))
+        connection = self.find(connection_id)
+        if connection is not None:
+            self.forget(connection)
         return connection
+
+    def forget(self, connection: Connection) -> None:
+        """Forget a connection: first the entry that pushes are found by, so that what fails half-way can be repeated."""
+        self._table.delete(keys.watch_key(connection.watch.person, connection.id))
+        self._table.delete(keys.connection_key(connection.id))
 
     def find(self, connection_id: str) -> Connection | None:
         """Return a connection by its id."""

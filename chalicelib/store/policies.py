@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from chalicelib.store.table import Table
 
 KEEP_SECONDS = 60
-MOST_GROUPS = 20
-"""How many of a caller's groups are looked up. A token names them, and a token may name thousands."""
+MOST_KEPT = 1_000
+"""Policies kept at the most. Tokens name groups: a process must not keep what they invent for ever."""
 
 
 class Policies:
@@ -28,8 +28,13 @@ class Policies:
         self._kept: dict[str, tuple[Policy | None, int]] = {}
 
     def of(self, groups: Iterable[str]) -> list[Policy]:
-        """Return the policies of the groups that have one. Raises Unreadable for one that does not parse."""
-        found = (self._policy(group) for group in list(dict.fromkeys(groups))[:MOST_GROUPS])
+        """Return the policies of the groups that have one, all of them: the one left out could be the Deny.
+
+        One BatchGetItem for up to 100 groups that are not in memory. Raises Unreadable for one that does not parse.
+        """
+        wanted = list(dict.fromkeys(groups))
+        self._look_up([group for group in wanted if not self._is_fresh(group)])
+        found = (self._kept[group][0] for group in wanted)
         return [policy for policy in found if policy is not None]
 
     def put(self, raw: Mapping[str, object]) -> Policy:
@@ -39,16 +44,18 @@ class Policies:
         self._kept.pop(policy.group, None)
         return policy
 
-    def _policy(self, group: str) -> Policy | None:
-        kept, since = self._kept.get(group, (None, 0))
-        if since and self._now() - since < KEEP_SECONDS * SECOND:
-            return kept
-        item = self._table.get(keys.policy_key(group), consistent=False)
-        policy = _parsed(group, item["policy"]) if item else None
-        if len(self._kept) > 1_000:  # noqa: PLR2004  tokens name groups: a process must not keep what they invent for ever
-            self._kept.clear()
-        self._kept[group] = (policy, self._now())
-        return policy
+    def _is_fresh(self, group: str) -> bool:
+        since = self._kept.get(group, (None, 0))[1]
+        return self._now() - since < KEEP_SECONDS * SECOND
+
+    def _look_up(self, groups: list[str]) -> None:
+        if len(self._kept) + len(groups) > MOST_KEPT:
+            self._kept = {group: kept for group, kept in self._kept.items() if self._is_fresh(group)}
+        key_of = {group: keys.policy_key(group) for group in groups}
+        items = {item["pk"]: item for item in self._table.get_many(list(key_of.values()))}
+        for group, key in key_of.items():
+            item = items.get(key["pk"])
+            self._kept[group] = (_parsed(group, item["policy"]) if item else None, self._now())
 
 
 def _parsed(group: str, raw: object) -> Policy:

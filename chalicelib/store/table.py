@@ -34,6 +34,12 @@ TRANSLATIONS: Mapping[str, type[CloakroomError]] = {
 }
 """DynamoDB's error codes as ours. A failed condition is not among them: each caller says what it means."""
 
+BATCH_GET = 100
+"""Keys that one BatchGetItem takes."""
+
+BATCH_TRIES = 3
+"""How often what a BatchGetItem left out is asked for."""
+
 _TRANSIENT_REASONS = frozenset(
     {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionInProgress"}
 )
@@ -70,6 +76,24 @@ class Table:
         """Return the item, or None. One read unit per 4 KB, half if not `consistent`."""
         answer = self._ask("get_item", Key=to_attributes(key), ConsistentRead=consistent)
         return from_attributes(answer["Item"]) if "Item" in answer else None
+
+    def get_many(self, wanted: Sequence[Mapping[str, object]]) -> list[dict[str, Any]]:
+        """Return those of the items that exist, in any order. Half a read unit per 4 KB of each.
+
+        Raises Throttled when the table will not give all of them.
+        """
+        items: list[dict[str, Any]] = []
+        for start in range(0, len(wanted), BATCH_GET):
+            request = {self.name: {"Keys": [to_attributes(key) for key in wanted[start : start + BATCH_GET]]}}
+            for _ in range(BATCH_TRIES):
+                answer = self._ask("batch_get_item", RequestItems=request)
+                items += [from_attributes(item) for item in answer["Responses"].get(self.name, [])]
+                request = answer.get("UnprocessedKeys") or {}
+                if not request:
+                    break
+            else:
+                raise Throttled("the table left part of a batch unread")
+        return items
 
     def put(self, item: Mapping[str, object], *, condition: str = "", **operands: object) -> None:
         """Write an item. Raises ConditionFailed with the item that was there."""
@@ -113,7 +137,7 @@ class Table:
     def _ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  not at import: cold starts pay
 
-        if operation != "transact_write_items":
+        if operation not in ("transact_write_items", "batch_get_item"):
             arguments["TableName"] = self.name
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**arguments)
