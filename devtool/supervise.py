@@ -36,8 +36,9 @@ def up(workspace: Workspace, port: int) -> None:
         try:
             _write(cloud, None)
             info = cloud.deploy(step)
-            _write(cloud, info)
             _present(cloud, info)
+            _write(cloud, info)
+            say("Up. Ctrl-C here or ./dev down ends it.")
             while cloud.emulator.is_alive():
                 time.sleep(0.5)
             raise CloudDied(f"MiniStack ended by itself. Its log: {cloud.emulator.log}")
@@ -60,7 +61,7 @@ def _present(cloud: Cloud, info: Info) -> None:
     try:
         demonstrate(info, cloud.issuer)
     except DemoFailed as error:
-        say(f"  the demonstration failed: {error}\n  Function logs: {cloud.emulator.log}")
+        say(f"  the demonstration failed: {error}\n  What the functions logged: {cloud.emulator.log}")
     say()
     say(f"API     {info.api_url}")
     say(f"socket  {info.ws_url}")
@@ -70,7 +71,6 @@ def _present(cloud: Cloud, info: Info) -> None:
     say("Hand in a token:")
     say(ready_curl(info))
     say()
-    say("Up. Ctrl-C, or ./dev down from elsewhere, ends it.")
 
 
 def ready_curl(info: Info) -> str:
@@ -110,7 +110,7 @@ def detach(workspace: Workspace, port: int) -> None:
                 raise CloudDied(f"the local cloud did not start. The log: {log}")
             time.sleep(0.1)
         _relay(lines)
-    say(f"Running in the background (process {process.pid}). ./dev down ends it; its log: {log}")
+    say(f"It runs in the background as process {process.pid}; what it prints goes to {log}")
 
 
 def emulator_port_check(workspace: Workspace, port: int) -> None:
