@@ -48,7 +48,7 @@ class Connections:
         return connection
 
     def forget(self, connection: Connection) -> None:
-        """Forget a connection: first the entry that pushes are found by, so that what fails half-way can be repeated."""
+        """Forget a connection: first the entry that pushes find it by, so that what fails half-way can be repeated."""
         self._table.delete(keys.watch_key(connection.watch.person, connection.id))
         self._table.delete(keys.connection_key(connection.id))
 

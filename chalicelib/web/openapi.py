@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -240,3 +241,7 @@ def _idempotency_key() -> dict[str, Any]:
         "description": "The same key and body gives the same job, however often it is sent; another body gives 422.",
         "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_IDEMPOTENCY_KEY},
     }
+
+
+if __name__ == "__main__":
+    print(json.dumps(document(), indent=2))  # noqa: T201  `python -m chalicelib.web.openapi > openapi.json`
