@@ -7,6 +7,8 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
+from chalicelib.errors import CloakroomError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -38,11 +40,13 @@ def fact(event: str, **fields: object) -> None:
 def failure(event: str, error: Exception, **fields: object) -> None:
     """Log an error that nobody foresaw: its kind and where it arose.
 
-    Not its message: that of a parser or a client may quote what it was given, and that may be a secret.
+    Its message only if it is one of ours: that of a parser or a client may quote what it was given, and that may be
+    a secret.
     """
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     where = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    fact(event, level="error", error=type(error).__name__, where=where, **fields)
+    reason = error.detail if isinstance(error, CloakroomError) else None
+    fact(event, level="error", error=type(error).__name__, reason=reason, where=where, **fields)
 
 
 def _plain(line: Mapping[str, object]) -> dict[str, object]:
