@@ -123,7 +123,7 @@ def expiry(*, accepted_at: int, expires_at: int | None, expires_in: int | None, 
     `expires_in` counts from acceptance: the provider's answer is older than that by the producer's own delay.
     """
     if expires_at is not None:
-        return expires_at
+        return min(max(expires_at, 0), _LATEST_EXPIRY)  # an offset takes year 1 and year 9999 out of the calendar
     if expires_in is not None:
         return min(accepted_at // SECOND + expires_in, _LATEST_EXPIRY)
     return jwt_expiry(access_token)
