@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chalicelib.errors import SealBroken, Unavailable
+from chalicelib.seal.kms import KmsWrapper
+from devtool import environment
+
+if TYPE_CHECKING:
+    from devtool.testing import LiveCloud
+
+CONTEXT = {"environment": "production", "domain": "shop", "version": "1"}
+
+
+@pytest.fixture
+def kms(cloud: LiveCloud, key_id: str) -> KmsWrapper:
+    return KmsWrapper(cloud.client("kms"), key_id)
+
+
+def test_a_key_is_generated_and_unwrapped_again(kms: KmsWrapper) -> None:
+    key, wrapped = kms.generate(CONTEXT)
+
+    assert len(key) == 32
+    assert key not in wrapped
+    assert kms.unwrap(wrapped, CONTEXT) == key
+
+
+@pytest.mark.parametrize("changed", [{"domain": "other"}, {"version": "2"}, {"environment": "staging"}])
+def test_kms_refuses_a_key_in_another_context(kms: KmsWrapper, changed: dict[str, str]) -> None:
+    _, wrapped = kms.generate(CONTEXT)
+
+    with pytest.raises(SealBroken, match="InvalidCiphertextException"):
+        kms.unwrap(wrapped, {**CONTEXT, **changed})
+
+
+def test_a_kms_key_that_is_not_there_is_unavailable(cloud: LiveCloud) -> None:
+    nowhere = KmsWrapper(cloud.client("kms"), "00000000-0000-0000-0000-000000000000")
+
+    with pytest.raises(Unavailable, match="KMS answered NotFoundException"):
+        nowhere.generate(CONTEXT)
+
+
+def test_a_kms_that_does_not_answer_is_unavailable() -> None:
+    nobody = KmsWrapper(environment.client("kms", "http://127.0.0.1:9"), "any")
+
+    with pytest.raises(Unavailable, match="KMS did not answer: EndpointConnectionError"):
+        nobody.unwrap(b"wrapped", CONTEXT)
