@@ -68,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     port = int(os.environ.get("CLOAKROOM_PORT", _DEFAULT_PORT))
     up.add_argument("--port", type=_port, default=port, help="where to listen (default: CLOAKROOM_PORT or %(default)s)")
     up.add_argument("--detach", action="store_true", help="return when it is ready; ./dev down ends it")
+    up.add_argument("--no-demo", action="store_true", help="do not show the main job")
     up.set_defaults(run=_up)
 
     commands.add_parser("down", help="end the local cloud; its state is kept").set_defaults(run=_down)
@@ -105,7 +106,7 @@ def _up(options: argparse.Namespace) -> None:
     from devtool import supervise
 
     start = supervise.detach if options.detach else supervise.up
-    start(default_workspace(), options.port)
+    start(default_workspace(), options.port, demo=not options.no_demo)
 
 
 def _down(_: argparse.Namespace) -> None:

@@ -157,6 +157,12 @@ class Cloud:
         notes = environment.client("ssm", self.endpoint)
         notes.put_parameter(Name=_DEPLOYED, Value=fingerprint, Type="String", Overwrite=True)
 
+    def discard(self) -> None:
+        """End everything at once: nobody wants what is in it."""
+        if self.pump is not None:
+            self.pump.stop(drain_seconds=0)
+        self.emulator.kill()
+
     def stop(self, *, drain_seconds: float = DRAIN_SECONDS) -> bool:
         """Deliver what is queued, then end the emulator with its workers; True if its state was written."""
         if self.pump is not None:

@@ -7,7 +7,7 @@ import secrets
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from websockets.exceptions import WebSocketException
@@ -37,10 +37,10 @@ def demonstrate(info: Info, issuer: Issuer) -> None:
     say("A token goes in, a ticket comes out, and the browser hears of it:")
     with _timed("POST /tickets: a one-time ticket for the socket"):
         ticket = _call("POST", f"{info.api_url}/tickets", consumer, {})
-    with _timed("WebSocket joined, snapshot received"):
-        socket = _join(info, ticket)
-        _receive(socket)
-    with socket:
+    with ExitStack() as stack:
+        with _timed("WebSocket joined, snapshot received"):
+            socket = stack.enter_context(_joined(info, ticket))
+            _receive(socket)
         body = {
             "subject": subject,
             "provider": "demo",
@@ -58,11 +58,14 @@ def demonstrate(info: Info, issuer: Issuer) -> None:
             raise DemoFailed("the token that was collected is not the one that was handed in")
 
 
-def _join(info: Info, ticket: dict[str, Any]) -> ClientConnection:
+@contextmanager
+def _joined(info: Info, ticket: dict[str, Any]) -> Iterator[ClientConnection]:
+    address = ticket.get("url") or f"{info.ws_url}?ticket={ticket['ticket']}"
     try:
-        return connect(ticket.get("url") or f"{info.ws_url}?ticket={ticket['ticket']}", open_timeout=_SECONDS)
+        with connect(address, open_timeout=_SECONDS, close_timeout=1) as socket:
+            yield socket
     except (OSError, WebSocketException) as error:
-        raise DemoFailed(f"the socket did not open: {error}") from error
+        raise DemoFailed(f"the socket failed: {error}") from error
 
 
 def _receive(socket: ClientConnection) -> dict[str, Any]:

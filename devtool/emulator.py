@@ -54,13 +54,16 @@ class Emulator:
             self._process.terminate()
         try:
             self._process.wait(_STOP_SECONDS)
-            orderly = True
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(5)
-            orderly = False
+            self.kill()
+            return False
         end_group(self.pid)
-        return orderly
+        return True
+
+    def kill(self) -> None:
+        """End it and its workers at once; what it holds is lost."""
+        end_group(self.pid)
+        self._process.wait(5)
 
 
 def end_group(leader: int) -> None:

@@ -27,7 +27,7 @@ _DOWN_SECONDS = 60
 _ORPHAN_SECONDS = 30
 
 
-def up(workspace: Workspace, port: int) -> None:
+def up(workspace: Workspace, port: int, *, demo: bool = True) -> None:
     """Start the local cloud, deploy, show the main job once, and stay until Ctrl-C."""
     workspace.make()
     with _only_one(workspace), _interruptible(), logging_to(workspace.logs / "devtool.log"):
@@ -36,6 +36,8 @@ def up(workspace: Workspace, port: int) -> None:
         try:
             _write(cloud, None)
             info = cloud.deploy(step)
+            if demo:
+                _demonstrate(cloud, info)
             _present(cloud, info)
             _write(cloud, info)
             say("Up. Ctrl-C here or ./dev down ends it.")
@@ -56,12 +58,15 @@ def _end(cloud: Cloud) -> None:
     cloud.workspace.run_file.unlink(missing_ok=True)
 
 
-def _present(cloud: Cloud, info: Info) -> None:
+def _demonstrate(cloud: Cloud, info: Info) -> None:
     say()
     try:
         demonstrate(info, cloud.issuer)
     except DemoFailed as error:
         say(f"  the demonstration failed: {error}\n  What the functions logged: {cloud.emulator.log}")
+
+
+def _present(cloud: Cloud, info: Info) -> None:
     say()
     say(f"API     {info.api_url}")
     say(f"socket  {info.ws_url}")
@@ -83,7 +88,7 @@ def ready_curl(info: Info) -> str:
     )
 
 
-def detach(workspace: Workspace, port: int) -> None:
+def detach(workspace: Workspace, port: int, *, demo: bool = True) -> None:
     """Start a supervisor in the background and follow its words until all is ready."""
     workspace.make()
     run = read_run(workspace.run_file)
@@ -94,7 +99,7 @@ def detach(workspace: Workspace, port: int) -> None:
     log = workspace.logs / "up.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "devtool", "up", "--port", str(port)],
+            [sys.executable, "-m", "devtool", "up", "--port", str(port), *([] if demo else ["--no-demo"])],
             cwd=PROJECT,
             env=environment.without_aws(os.environ),
             stdin=subprocess.DEVNULL,

@@ -131,7 +131,7 @@ def live_cloud(*, enforce_iam: bool = True) -> Iterator[LiveCloud]:
             # Never by itself: a test that wants an item to expire says when.
             yield LiveCloud(cloud, cloud.deploy(quiet_step, expiry_interval=86_400))
         finally:
-            cloud.stop(drain_seconds=0)
+            cloud.discard()
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def bare_emulator(*, enforce_iam: bool = False) -> Iterator[emulator.Emulator]:
         try:
             yield engine
         finally:
-            engine.stop()
+            engine.kill()
 
 
 @contextmanager

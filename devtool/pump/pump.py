@@ -18,6 +18,8 @@ log = logging.getLogger("devtool.pump")
 EXPIRY_SECONDS = 20.0
 # Longer than any function may run (Lambda: 15 minutes).
 _INVOKE_SECONDS = 910
+# A lane that is in the middle of a long call is left to end with the process.
+_JOIN_SECONDS = 2.0
 
 
 class Pump:
@@ -109,6 +111,7 @@ class Pump:
             log.error("%d record(s) were not delivered within %.0f s", self.pending, drain_seconds)
         left = self.pending
         self._halt.set()
+        deadline = time.monotonic() + _JOIN_SECONDS
         for thread in (*self._readers, *self._lanes):
-            thread.join(5)
+            thread.join(max(0.0, deadline - time.monotonic()))
         return left

@@ -47,7 +47,7 @@ class Shell:
         )
 
     def up(self) -> str:
-        done = self.run("up", "--detach", "--port", str(self.port))
+        done = self.run("up", "--detach", "--no-demo", "--port", str(self.port))
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
