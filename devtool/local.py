@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from devtool import environment
@@ -21,10 +22,11 @@ def serve(workspace: Workspace, port: int) -> NoReturn:
     require_free(port)
     say(f"http://{HOST}:{port} on the tables of {info.aws_endpoint_url}; no WebSockets here. Ctrl-C ends it.")
     os.chdir(PROJECT)
-    command = [sys.executable, "-c", "from chalice.cli import main; main()"]
+    # The script itself, not `python -c`: the reloader starts it again by its name.
+    chalice = str(Path(sys.executable).parent / "chalice")
     os.execve(  # noqa: S606 - no shell is wanted
-        sys.executable,
-        [*command, "local", "--stage", STAGE, "--host", HOST, "--port", str(port)],
+        chalice,
+        [chalice, "local", "--stage", STAGE, "--host", HOST, "--port", str(port)],
         environment.for_child(info.aws_endpoint_url) | function_settings(workspace, info),
     )
 

@@ -158,6 +158,41 @@ def test_the_issuers_documents_are_served_over_http(shell: Shell) -> None:
     assert [key["alg"] for key in keys] == ["RS256"]
 
 
+def test_chalices_own_server_works_on_the_same_tables(shell: Shell) -> None:
+    port = emulator.free_port()
+    token = shell.run("token", "--sub", "hook", "--groups", "producer").stdout.strip()
+    body = {"subject": "me", "provider": "p", "token": {"access_token": "a", "expires_in": 600}}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "devtool", "local", "--port", str(port)],
+        cwd=PROJECT,
+        env=shell.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        assert processes.wait_until(lambda: not is_free(port), 20)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/tokens",
+            data=json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request) as answer:
+            accepted = json.load(answer)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)  # the reloader and the server that it started
+        process.wait(10)
+
+    facts = shell.info()
+    items = environment.client("dynamodb", facts["aws_endpoint_url"]).scan(TableName=facts["table"])["Items"]
+    assert accepted["id"] in repr(items)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
 def test_a_second_up_in_the_same_folder_is_told_so(shell: Shell) -> None:
     foreground = shell.run("up", "--port", str(shell.port))
     background = shell.run("up", "--detach", "--port", str(shell.port))
