@@ -23,13 +23,16 @@ LONGEST_LIFE = 315_360_000
 LARGEST_EXTRA = 8_192
 """Bytes of JSON."""
 
+DEEPEST_EXTRA = 32
+"""Objects and lists within each other. Python writes and reads JSON by recursion: what was taken in must come out."""
+
 MOST_METADATA = 16
 LONGEST_METADATA_NAME = 64
 LONGEST_METADATA_VALUE = 256
 
 _TokenText = Annotated[str, Meta(min_length=1, max_length=LONGEST_TOKEN)]
 _Seconds = Annotated[int, Meta(ge=0, le=LONGEST_LIFE)]
-_SecondsText = Annotated[str, Meta(pattern=r"^[0-9]{1,9}$")]
+_SecondsText = Annotated[str, Meta(pattern=r"^[0-9]{1,9}$(?!\n)")]
 
 
 def _name(pattern: str, longest: int, about: str) -> Meta:
@@ -67,7 +70,8 @@ class TokenIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     extra: Annotated[
         dict[str, Any] | None,
         Meta(
-            description=f"Further members of the answer, at most {LARGEST_EXTRA} bytes of JSON; sealed with the rest."
+            description=f"Further members of the answer, at most {LARGEST_EXTRA} bytes of JSON "
+            f"and {DEEPEST_EXTRA} levels deep; sealed with the rest."
         ),
     ] = None
 
@@ -100,4 +104,4 @@ class TicketIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     """The body of `POST /tickets`: empty for all that is the caller's, or one subject, or one job."""
 
     subject: Subject | None = None
-    job: Annotated[str, Meta(pattern="^[a-z2-7]{26}$", description="A job's id.")] | None = None
+    job: Annotated[str, Meta(pattern=r"^[a-z2-7]{26}$(?!\n)", description="A job's id.")] | None = None

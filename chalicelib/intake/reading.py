@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from chalicelib.errors import BodyTooLarge, InvalidBody, InvalidParameter
-from chalicelib.intake.bodies import LARGEST_BODY, LARGEST_EXTRA, HandIn, TicketIn, TokenIn
+from chalicelib.intake.bodies import (
+    DEEPEST_EXTRA,
+    LARGEST_BODY,
+    LARGEST_EXTRA,
+    LONGEST_LIFE,
+    HandIn,
+    TicketIn,
+    TokenIn,
+)
 from chalicelib.model import names
 
 if TYPE_CHECKING:
@@ -17,7 +25,7 @@ if TYPE_CHECKING:
 B = TypeVar("B", bound=msgspec.Struct)
 
 LONGEST_IDEMPOTENCY_KEY = 255
-LONGEST_SHOWN_NAME = 40
+LONGEST_SHOWN_NAME = 32
 SHORTEST_SECRET = 8
 """Shorter texts turn up by chance in metadata that repeats nothing."""
 
@@ -26,9 +34,13 @@ _ticket = msgspec.json.Decoder(TicketIn)
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 _AT = re.compile(r"^(?P<rule>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?$", re.DOTALL)
-_UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>.*)`$", re.DOTALL)
+_UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>.*?)`(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(?P<name>.*)`$")
-_SHOWABLE = re.compile(rf"^[A-Za-z_][A-Za-z0-9_\-]{{0,{LONGEST_SHOWN_NAME - 1}}}$")
+_SHOWABLE = re.compile(rf"[A-Za-z_\-]{{1,{LONGEST_SHOWN_NAME}}}")
+"""An unknown member's name comes from outside and could be a secret put in the wrong place, which has digits in it."""
+
+_OUR_PATHS = frozenset({"", ".token"})
+"""Where a member can be unknown. A crafted name can look like a path: only these are shown."""
 
 
 def read_hand_in(raw: bytes) -> HandIn:
@@ -36,8 +48,8 @@ def read_hand_in(raw: bytes) -> HandIn:
     body = _read(raw, _hand_in)
     for name, value, fault_of in _named(body):
         _check_name(name, value, fault_of)
-    if body.token.extra is not None and len(msgspec.json.encode(body.token.extra)) > LARGEST_EXTRA:
-        raise _invalid("token.extra", f"at most {LARGEST_EXTRA} bytes of JSON")
+    _check_life(body.token)
+    _check_extra(body.token)
     _check_metadata(body)
     return body
 
@@ -82,13 +94,14 @@ def _read(raw: bytes, decoder: msgspec.json.Decoder[B]) -> B:
 
 def _translated(message: str) -> InvalidBody:
     """Return msgspec's message as a field and a rule."""
+    if unknown := _UNKNOWN.match(message):
+        name, path = unknown["name"], unknown["path"] or ""
+        if path not in _OUR_PATHS or not _SHOWABLE.fullmatch(name):
+            return _invalid("(a name too strange to repeat)", "unknown field")
+        return _invalid(_joined(path.lstrip("."), name), "unknown field")
     found = _AT.match(message)
     rule = found["rule"] if found else message
     path = (found["path"] or "").lstrip(".") if found else ""
-    if unknown := _UNKNOWN.match(rule):
-        # A name from outside: shown only when it is short and plain, for it could be a secret put in the wrong place.
-        name = unknown["name"] if _SHOWABLE.match(unknown["name"]) else "(a name too strange to repeat)"
-        return _invalid(_joined(path, name), "unknown field")
     if missing := _MISSING.match(rule):
         return _invalid(_joined(path, missing["name"]), "required")
     return _invalid(path, rule)
@@ -114,6 +127,27 @@ def _named(body: HandIn) -> tuple[tuple[str, str, Callable[[str], str | None]], 
 def _check_name(field: str, value: str, fault_of: Callable[[str], str | None]) -> None:
     if fault := fault_of(value):
         raise _invalid(field, fault)
+
+
+def _check_life(token: TokenIn) -> None:
+    if token.expires_in is not None and int(token.expires_in) > LONGEST_LIFE:
+        raise _invalid("token.expires_in", f"at most {LONGEST_LIFE} seconds")
+
+
+def _check_extra(token: TokenIn) -> None:
+    if token.extra is None:
+        return
+    if _deeper_than(token.extra, DEEPEST_EXTRA):
+        raise _invalid("token.extra", f"at most {DEEPEST_EXTRA} levels deep")
+    if len(msgspec.json.encode(token.extra)) > LARGEST_EXTRA:
+        raise _invalid("token.extra", f"at most {LARGEST_EXTRA} bytes of JSON")
+
+
+def _deeper_than(value: object, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper_than(part, levels - 1) for part in inner)
 
 
 def _check_metadata(body: HandIn) -> None:
