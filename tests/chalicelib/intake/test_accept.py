@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import itertools
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chalicelib.errors import IdempotencyKeyReused, Unavailable
+from chalicelib.intake.accept import Intake, id_from, idempotent_id
+from chalicelib.intake.reading import read_hand_in
+from chalicelib.model.clock import SECOND
+from chalicelib.model.token import Secret
+from chalicelib.seal.kms import KmsWrapper
+from chalicelib.seal.sealer import Sealer
+from chalicelib.store import keys
+from chalicelib.store.jobs import Jobs
+from chalicelib.store.table import Table
+from devtool import environment
+from tests.chalicelib.examples import HOOK, NOW, an_id
+from tests.chalicelib.intake.bodies import body, token
+from tests.chalicelib.seal.counting import a_process
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from chalicelib.model.deposit import Deposit
+    from devtool.testing import LiveCloud
+    from tests.chalicelib.examples import Clock
+
+
+@pytest.fixture
+def sealer(table: Table, cloud: LiveCloud, key_id: str, clock: Clock) -> Sealer:
+    return Sealer(a_process(table, KmsWrapper(cloud.client("kms"), key_id), clock))
+
+
+@pytest.fixture
+def intake(jobs: Jobs, sealer: Sealer, clock: Clock) -> Intake:
+    return Intake(deposits=jobs, sealer=sealer, now=clock, new_id=ids())
+
+
+def ids() -> Any:
+    numbers = itertools.count(1)
+    lock = threading.Lock()
+
+    def mint() -> str:
+        with lock:
+            return an_id(next(numbers))
+
+    return mint
+
+
+def accept(intake: Intake, raw: bytes, key: str | None = None, requester: str = HOOK) -> tuple[str, bool]:
+    job, is_new = intake.accept(read_hand_in(raw), requester=requester, idempotency_key=key)
+    return job.id, is_new
+
+
+def stored_jobs(table: Table) -> list[dict[str, Any]]:
+    answer = table._client.scan(TableName=table.name, FilterExpression="begins_with(pk, :job)", **JOB)
+    return list(answer["Items"])
+
+
+JOB = {"ExpressionAttributeValues": {":job": {"S": "JOB#"}}}
+
+
+class LostAnswer:
+    """A table whose first answer is lost: the client library sends the same write again."""
+
+    def __init__(self, inner: Jobs) -> None:
+        self._inner = inner
+
+    def accept(self, deposit: Deposit) -> Deposit | None:
+        self._inner.accept(deposit)
+        return self._inner.accept(deposit)
+
+
+def test_a_token_is_stored_before_the_answer(intake: Intake, jobs: Jobs, sealer: Sealer) -> None:
+    job, is_new = intake.accept(read_hand_in(body()), requester=HOOK, idempotency_key=None)
+
+    stored = jobs.deposit(job.id)
+    assert is_new is True
+    assert (job.id, job.status, job.rev, job.requester) == ("aaaaaaaaaaaaaaaaaaaaaaaaab", "PENDING", 1, "login-hook")
+    assert (stored.token.accepted_at, stored.token.expires_at) == (NOW, NOW // SECOND + 3_600)
+    assert (stored.token.token_type, stored.token.has_refresh_token) == ("Bearer", True)
+    assert stored.token.metadata == {"shop": "north"}
+    assert Secret.from_bytes(sealer.open(stored.sealed, stored.token.place, job.id)) == Secret(
+        access_token="ya29.opaque",
+        refresh_token="1//refresh",
+        extra={"instance_url": "https://eu.example.com"},
+    )
+
+
+def test_nothing_of_the_secret_is_in_the_table_in_the_clear(intake: Intake, table: Table) -> None:
+    accept(intake, token(access_token="MARKER-a", refresh_token="MARKER-r", extra={"k": "MARKER-e"}))
+
+    (item,) = stored_jobs(table)
+    assert b"MARKER" not in str(item).encode()
+
+
+def test_an_expiry_given_as_a_moment_is_kept_to_the_second(intake: Intake, jobs: Jobs) -> None:
+    job_id, _ = accept(intake, token(expires_at="2027-01-15T10:00:00.999+02:00"))
+
+    assert jobs.deposit(job_id).token.expires_at == NOW // SECOND
+
+
+def test_an_expiry_given_as_text_counts_like_a_number(intake: Intake, jobs: Jobs) -> None:
+    job_id, _ = accept(intake, token(expires_in="60"))
+
+    assert jobs.deposit(job_id).token.expires_at == NOW // SECOND + 60
+
+
+def test_without_a_key_each_request_is_a_job_of_its_own(intake: Intake, table: Table) -> None:
+    first, second = accept(intake, body()), accept(intake, body())
+
+    assert first == ("aaaaaaaaaaaaaaaaaaaaaaaaab", True)
+    assert second == ("aaaaaaaaaaaaaaaaaaaaaaaaac", True)
+    assert len(stored_jobs(table)) == 2
+
+
+def test_the_same_key_and_body_give_the_same_job(intake: Intake, table: Table) -> None:
+    first, again = accept(intake, body(), "login-1"), accept(intake, body(), "login-1")
+
+    assert first[1] is True
+    assert again == (first[0], False)
+    assert len(stored_jobs(table)) == 1
+
+
+def test_the_same_key_with_another_body_is_refused_and_changes_nothing(intake: Intake, jobs: Jobs) -> None:
+    job_id, _ = accept(intake, body(), "login-1")
+    before = jobs.deposit(job_id)
+
+    with pytest.raises(IdempotencyKeyReused):
+        accept(intake, token(access_token="ya29.other"), "login-1")
+
+    assert jobs.deposit(job_id) == before
+
+
+@pytest.mark.parametrize("other", [body(subject="john"), body(domain="other"), body(environment="staging")])
+def test_the_same_key_for_another_place_is_refused(intake: Intake, other: bytes) -> None:
+    accept(intake, body(), "login-1")
+
+    with pytest.raises(IdempotencyKeyReused):
+        accept(intake, other, "login-1")
+
+
+def test_the_same_key_of_another_requester_is_another_job(intake: Intake) -> None:
+    mine, theirs = accept(intake, body(), "login-1"), accept(intake, body(), "login-1", requester="other-hook")
+
+    assert mine[0] != theirs[0]
+    assert (mine[1], theirs[1]) == (True, True)
+
+
+def test_our_own_write_sent_again_after_a_lost_answer_is_recognised(intake: Intake, jobs: Jobs, sealer: Sealer) -> None:
+    unlucky = Intake(deposits=LostAnswer(jobs), sealer=sealer, now=intake.now, new_id=intake.new_id)
+
+    job, _ = unlucky.accept(read_hand_in(body()), requester=HOOK, idempotency_key=None)
+
+    assert job == jobs.job(job.id)
+
+
+def test_a_body_is_recognised_also_after_its_key_was_rotated(intake: Intake, sealer: Sealer) -> None:
+    first, _ = accept(intake, body(), "login-1")
+    sealer.keyring.rotate("production", "shop")
+
+    assert accept(intake, body(), "login-1") == (first, False)
+    with pytest.raises(IdempotencyKeyReused):
+        accept(intake, token(access_token="ya29.other"), "login-1")
+
+
+def test_a_job_that_has_moved_on_is_shown_as_it_is_now(intake: Intake, jobs: Jobs) -> None:
+    job_id, _ = accept(intake, body(), "login-1")
+    deposit = jobs.deposit(job_id)
+    jobs.settle(deposit.job, deposit.token, NOW)
+
+    job, is_new = intake.accept(read_hand_in(body()), requester=HOOK, idempotency_key="login-1")
+
+    assert (job.status, is_new) == ("SUCCEEDED", False)
+
+
+def test_32_at_once_with_one_key_store_one_token(intake: Intake, table: Table, pool: Executor) -> None:
+    answers = list(pool.map(lambda _: accept(intake, body(), "login-1"), range(32)))
+
+    assert len({job_id for job_id, _ in answers}) == 1
+    assert sorted(is_new for _, is_new in answers) == [False] * 31 + [True]
+    assert len(stored_jobs(table)) == 1
+
+
+def test_32_at_once_without_a_key_store_32(intake: Intake, table: Table, pool: Executor) -> None:
+    answers = list(pool.map(lambda _: accept(intake, body()), range(32)))
+
+    assert len({job_id for job_id, _ in answers}) == 32
+    assert len(stored_jobs(table)) == 32
+
+
+def test_a_table_that_does_not_answer_is_an_error_and_no_answer(sealer: Sealer, clock: Clock) -> None:
+    nobody = Jobs(Table(environment.client("dynamodb", "http://127.0.0.1:9"), "any"))
+    intake = Intake(deposits=nobody, sealer=sealer, now=clock, new_id=ids())
+
+    with pytest.raises(Unavailable):
+        accept(intake, body())
+
+
+def test_a_kms_that_does_not_answer_is_an_error_and_stores_nothing(table: Table, jobs: Jobs, clock: Clock) -> None:
+    nobody = KmsWrapper(environment.client("kms", "http://127.0.0.1:9"), "any")
+    intake = Intake(deposits=jobs, sealer=Sealer(a_process(table, nobody, clock)), now=clock, new_id=ids())
+
+    with pytest.raises(Unavailable):
+        accept(intake, body())
+
+    assert stored_jobs(table) == []
+
+
+def test_a_shredded_domain_recognises_nothing(intake: Intake, table: Table, clock: Clock) -> None:
+    accept(intake, body(), "login-1")
+    table.delete(keys.branch_key("production", "shop", 1))
+    clock.pass_seconds(300)
+    intake.sealer.keyring.rotate("production", "shop")  # version 1 anew, another key
+
+    with pytest.raises(IdempotencyKeyReused):
+        accept(intake, body(), "login-1")
+
+
+def test_a_key_always_stands_for_the_same_id() -> None:
+    assert idempotent_id("login-hook", "login-1") == "cxrozalol33hlazatmigi7qmni"
+
+
+def test_a_requester_and_key_cannot_be_cut_apart_in_another_way() -> None:
+    assert idempotent_id("ab", "c") != idempotent_id("a", "bc")
+
+
+def test_an_id_is_26_characters_of_a_to_z_and_2_to_7() -> None:
+    assert id_from(bytes(16)) == "a" * 26
+    assert id_from(b"\xff" * 16) == "7" * 25 + "4"
