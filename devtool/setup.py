@@ -139,8 +139,9 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1].strip()[:90] if lines else "starting"
+    lines = log.read_text(errors="replace").splitlines()
+    told = [line.strip() for line in lines if line.strip() and not line.startswith("WARNING")]
+    return told[-1][:90] if told else "starting"
 
 
 def _last_error(log: Path) -> str:
