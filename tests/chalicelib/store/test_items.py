@@ -1,0 +1,142 @@
+"""Values ⇄ items, and what an item of another version or a broken one is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chalicelib.errors import Unreadable
+from chalicelib.model.job import Status
+from chalicelib.store.items import (
+    current_from_item,
+    current_to_item,
+    deposit_from_item,
+    deposit_to_item,
+    job_from_item,
+    job_to_item,
+    token_from_image,
+)
+from tests.chalicelib.examples import NOW, a_deposit, a_job
+
+FULL = a_deposit(
+    1, token_type="Bearer", scope="mail.read", has_refresh_token=True, metadata={"shop": "north"}, revoked_at=NOW
+)
+BARE = a_deposit(1, expires_at=None)
+
+
+def given(item: dict[str, object]) -> dict[str, Any]:
+    """Return an item as the table gives it back: without what was None."""
+    return {name: value for name, value in item.items() if value is not None}
+
+
+@pytest.mark.parametrize("deposit", [FULL, BARE])
+def test_a_deposit_is_written_and_read_back(deposit: Any) -> None:
+    assert deposit_from_item(given(deposit_to_item(deposit))) == deposit
+
+
+def test_the_item_of_a_deposit_has_this_form_for_ever() -> None:
+    assert given(deposit_to_item(FULL)) == {
+        "pk": "JOB#aaaaaaaaaaaaaaaaaaaaaaaaab",
+        "sk": "JOB",
+        "kind": "job",
+        "v": 1,
+        "type": "token.store",
+        "status": "PENDING",
+        "rev": 1,
+        "accepted_at": 1_800_000_000_000_001,
+        "updated_at": 1_800_000_000_000_001,
+        "attempts": 0,
+        "requester": "login-hook",
+        "token_id": "aaaaaaaaaaaaaaaaaaaaaaaaab",
+        "subject": "auth0|5f7c8ec7c33c6c004bbafe82",
+        "provider": "google",
+        "environment": "production",
+        "domain": "shop",
+        "ttl": 1_800_003_600 + 90 * 86_400,
+        "open_shard": "OPEN#10",
+        "due_at": 1_800_000_000_000_001,
+        "fingerprint": "k1:0123456789abcdef",
+        "token_type": "Bearer",
+        "scope": "mail.read",
+        "expires_at": 1_800_003_600,
+        "has_refresh_token": True,
+        "metadata": {"shop": "north"},
+        "revoked_at": 1_800_000_000_000_000,
+        "sealed": FULL.sealed,
+        "key_version": 1,
+        "body_mark": FULL.body_mark,
+    }
+
+
+def test_a_job_is_written_and_read_back_with_its_result_or_error() -> None:
+    for job in (
+        a_job(status=Status.SUCCEEDED, result={"current": True}),
+        a_job(status=Status.FAILED, error={"code": "x"}),
+    ):
+        assert job_from_item(given(job_to_item(job, ttl=1))) == job
+
+
+@pytest.mark.parametrize("status", Status)
+def test_only_an_open_job_stands_in_the_index(status: Status) -> None:
+    item = job_to_item(a_job(status=status), ttl=1)
+
+    assert ("open_shard" in item) == (status in ("PENDING", "IN_PROGRESS"))
+    assert ("due_at" in item) == ("open_shard" in item)
+
+
+@pytest.mark.parametrize("deposit", [FULL, BARE])
+def test_a_current_token_is_written_without_its_secret_and_read_back(deposit: Any) -> None:
+    item = given(current_to_item(deposit.token))
+
+    assert current_from_item(item) == deposit.token
+    assert not {"sealed", "body_mark", "key_version"} & set(item)
+    assert item["rank"] == "1800000000000001#aaaaaaaaaaaaaaaaaaaaaaaaab"
+
+
+def test_the_token_of_a_deposit_is_read_from_a_stream_image_too() -> None:
+    assert token_from_image(given(deposit_to_item(FULL))) == FULL.token
+
+
+@pytest.mark.parametrize(
+    "name", ["type", "status", "rev", "accepted_at", "updated_at", "requester", "subject", "provider", "domain"]
+)
+def test_a_job_without_a_part_is_unreadable(name: str) -> None:
+    item = given(job_to_item(a_job(), ttl=1))
+    del item[name]
+
+    with pytest.raises(Unreadable, match=f"a job without '{name}'"):
+        job_from_item(item)
+
+
+@pytest.mark.parametrize("changed", [{"type": "token.import"}, {"status": "ASLEEP"}])
+def test_a_job_of_a_later_version_is_unreadable_not_misread(changed: dict[str, str]) -> None:
+    with pytest.raises(Unreadable, match="a job with"):
+        job_from_item({**given(job_to_item(a_job(), ttl=1)), **changed})
+
+
+@pytest.mark.parametrize(
+    ("read", "item", "name"),
+    [
+        (deposit_from_item, deposit_to_item(FULL), "body_mark"),
+        (deposit_from_item, deposit_to_item(FULL), "fingerprint"),
+        (current_from_item, current_to_item(FULL.token), "token_id"),
+        (token_from_image, deposit_to_item(FULL), "fingerprint"),
+    ],
+)
+def test_a_token_without_a_part_is_unreadable(read: Any, item: dict[str, object], name: str) -> None:
+    short = given(item)
+    del short[name]
+
+    with pytest.raises(Unreadable, match=f"without '{name}'"):
+        read(short)
+
+
+def test_what_an_early_version_did_not_write_has_its_default() -> None:
+    item = given(job_to_item(a_job(1), ttl=1))
+    for name in ("attempts", "token_id"):
+        del item[name]
+
+    job = job_from_item(item)
+
+    assert (job.attempts, job.token_id) == (0, a_job(1).id)

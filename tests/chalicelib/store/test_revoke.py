@@ -1,0 +1,208 @@
+"""Deleting: gone for readers at once, whatever else happens to the token at the same time."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chalicelib.errors import Conflict, NotFound
+from chalicelib.store import keys
+from tests.chalicelib.examples import NOW, a_deposit, a_place, a_revocation, an_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+
+    from chalicelib.store.jobs import Jobs
+    from chalicelib.store.table import Table
+
+DAY = 86_400
+
+
+def test_a_deleted_token_is_revoked_in_its_record_and_in_its_place(jobs: Jobs) -> None:
+    deposit = a_deposit(1)
+    jobs.accept(deposit)
+    jobs.settle(deposit.job, deposit.token, NOW)
+
+    revocation = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW + 7)
+
+    assert jobs.deposit(an_id(1)).token.revoked_at == NOW + 7
+    assert jobs.current(a_place()).status_at(NOW + 7) == "REVOKED"
+    assert jobs.job(an_id(2)) == revocation
+
+
+def test_deleting_an_older_token_leaves_the_newer_one_in_its_place(jobs: Jobs) -> None:
+    for number in (1, 2):
+        jobs.accept(a_deposit(number))
+        jobs.settle(a_deposit(number).job, a_deposit(number).token, NOW)
+
+    jobs.revoke(a_deposit(1), a_revocation(3, a_deposit(1).token), NOW)
+
+    assert jobs.current(a_place()) == a_deposit(2).token
+
+
+def test_a_token_settled_after_a_newer_one_was_deleted_does_not_take_its_place(jobs: Jobs) -> None:
+    """The newest was deleted: an older one must not come back in its stead."""
+    older, newer = a_deposit(1), a_deposit(2)
+    for deposit in (older, newer):
+        jobs.accept(deposit)
+    jobs.settle(newer.job, newer.token, NOW)
+    jobs.revoke(newer, a_revocation(3, newer.token), NOW)
+
+    assert jobs.settle(older.job, older.token, NOW) == "SUCCEEDED"
+
+    assert jobs.current(a_place()).id == an_id(2)
+    assert jobs.current(a_place()).status_at(NOW) == "REVOKED"
+
+
+def test_deleted_again_it_is_the_first_ones_job(jobs: Jobs) -> None:
+    deposit = a_deposit(1)
+    jobs.accept(deposit)
+    first = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
+
+    again = jobs.revoke(deposit, a_revocation(3, deposit.token, NOW + 99), NOW + 99)
+
+    assert again == first
+    assert jobs.deposit(an_id(1)).token.revoked_at == NOW
+    with pytest.raises(NotFound):
+        jobs.job(an_id(3))
+
+
+def test_16_at_once_delete_it_once(jobs: Jobs, pool: Executor) -> None:
+    deposit = a_deposit(1)
+    jobs.accept(deposit)
+
+    answers = list(
+        pool.map(lambda number: jobs.revoke(deposit, a_revocation(number, deposit.token), NOW), range(2, 18))
+    )
+
+    assert len({job.id for job in answers}) == 1
+
+
+def test_deleting_what_is_gone_is_not_found(jobs: Jobs) -> None:
+    with pytest.raises(NotFound):
+        jobs.revoke(a_deposit(1), a_revocation(2, a_deposit(1).token), NOW)
+
+
+def test_a_revocation_is_kept_as_long_as_its_token_and_a_day_at_the_least(jobs: Jobs, table: Table) -> None:
+    lasting, ending = a_deposit(1, expires_at=NOW // 1_000_000 + 30 * DAY), a_deposit(2)
+    for number, deposit in ((3, lasting), (4, ending)):
+        jobs.accept(deposit)
+        jobs.revoke(deposit, a_revocation(number, deposit.token), NOW + DAY * 1_000_000)
+
+    assert table.get(keys.job_key(an_id(3)))["ttl"] == NOW // 1_000_000 + 30 * DAY
+    assert table.get(keys.job_key(an_id(4)))["ttl"] == NOW // 1_000_000 + 2 * DAY
+
+
+@pytest.mark.parametrize("attempt", range(12))
+def test_settling_and_deleting_at_once_have_one_consistent_outcome(jobs: Jobs, pool: Executor, attempt: int) -> None:
+    deposit = a_deposit(1)
+    jobs.accept(deposit)
+    together = threading.Barrier(2)
+
+    def after_both_are_ready(act: Callable[[], object]) -> object:
+        together.wait(timeout=5)
+        return act()
+
+    settling = pool.submit(after_both_are_ready, lambda: jobs.settle(deposit.job, deposit.token, NOW))
+    deleting = pool.submit(after_both_are_ready, lambda: jobs.revoke(deposit, a_revocation(2, deposit.token), NOW + 1))
+    ended, revocation = settling.result(), deleting.result()
+
+    job, current = jobs.job(an_id(1)), jobs.current(a_place())
+    assert jobs.deposit(an_id(1)).token.revoked_at == NOW + 1
+    assert jobs.job(revocation.id) == revocation
+    assert job.status == ended
+    if ended == "SUCCEEDED":
+        assert current.revoked_at == NOW + 1
+    else:
+        assert ended == "CANCELLED"
+        assert current is None
+
+
+class Restless:
+    """A table on which somebody else settles or replaces the token before each transaction."""
+
+    def __init__(self, inner: Table, meddle: Callable[[], object]) -> None:
+        self._inner = inner
+        self._meddle = meddle
+
+    def __getattr__(self, name: str) -> object:
+        if name == "transact":
+            self._meddle()
+        return getattr(self._inner, name)
+
+
+def test_a_token_settled_between_reading_and_deleting_is_looked_at_again(jobs: Jobs, table: Table) -> None:
+    deposit = a_deposit(1)
+    jobs.accept(deposit)
+    meddled = type(jobs)(Restless(table, lambda: jobs.settle(deposit.job, deposit.token, NOW)))
+
+    meddled.revoke(deposit, a_revocation(2, deposit.token), NOW)
+
+    assert jobs.job(an_id(1)).status == "SUCCEEDED"
+    assert jobs.current(a_place()).status_at(NOW) == "REVOKED"
+
+
+def test_a_token_that_changes_each_time_is_a_conflict_and_is_not_deleted(jobs: Jobs, table: Table) -> None:
+    deposit = a_deposit(1)
+    jobs.accept(deposit)
+    states = iter(["IN_PROGRESS", "PENDING"] * 10)
+
+    def meddle() -> None:
+        table.update(keys.job_key(an_id(1)), "SET #status = :to", names={"#status": "status"}, to=next(states))
+
+    with pytest.raises(Conflict, match="changed too often"):
+        type(jobs)(Restless(table, meddle)).revoke(deposit, a_revocation(2, deposit.token), NOW)
+
+    assert jobs.deposit(an_id(1)).token.revoked_at is None
+
+
+def test_erasing_removes_the_secret_and_ends_the_revocation(jobs: Jobs, table: Table) -> None:
+    deposit = a_deposit(1)
+    jobs.accept(deposit)
+    revocation = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
+
+    assert jobs.erase(revocation, NOW + 9) is True
+
+    assert "sealed" not in table.get(keys.job_key(an_id(1)))
+    assert jobs.deposit(an_id(1)).sealed is None
+    job = jobs.job(an_id(2))
+    assert (job.status, job.result, job.rev, job.updated_at) == ("SUCCEEDED", {"erased": True}, 2, NOW + 9)
+
+
+def test_erasing_again_changes_nothing(jobs: Jobs, table: Table) -> None:
+    deposit = a_deposit(1)
+    jobs.accept(deposit)
+    revocation = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
+    jobs.erase(revocation, NOW)
+    before = table.get(keys.job_key(an_id(2)))
+
+    assert jobs.erase(revocation, NOW + 99) is False
+
+    assert table.get(keys.job_key(an_id(2))) == before
+
+
+def test_erasing_after_the_table_has_let_the_token_go_ends_the_revocation(jobs: Jobs, table: Table) -> None:
+    deposit = a_deposit(1)
+    jobs.accept(deposit)
+    revocation = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
+    table.delete(keys.job_key(an_id(1)))
+
+    assert jobs.erase(revocation, NOW) is True
+    assert jobs.erase(revocation, NOW) is False
+
+    assert jobs.job(an_id(2)).status == "SUCCEEDED"
+    assert table.get(keys.job_key(an_id(1))) is None
+
+
+def test_16_at_once_erase_it_once(jobs: Jobs, pool: Executor) -> None:
+    deposit = a_deposit(1)
+    jobs.accept(deposit)
+    revocation = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
+
+    erased = list(pool.map(lambda _: jobs.erase(revocation, NOW), range(16)))
+
+    assert sorted(erased) == [False] * 15 + [True]
+    assert jobs.job(an_id(2)).rev == 2
