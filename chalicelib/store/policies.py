@@ -33,9 +33,9 @@ class Policies:
         One BatchGetItem for up to 100 groups that are not in memory. Raises Unreadable for one that does not parse.
         """
         wanted = list(dict.fromkeys(groups))
-        self._look_up([group for group in wanted if not self._is_fresh(group)])
-        found = (self._kept[group][0] for group in wanted)
-        return [policy for policy in found if policy is not None]
+        found = {group: self._kept[group][0] for group in wanted if self._is_fresh(group)}
+        found |= self._looked_up([group for group in wanted if group not in found])
+        return [policy for group in wanted if (policy := found[group]) is not None]
 
     def put(self, raw: Mapping[str, object]) -> Policy:
         """Keep a group's policy in place of the one before. Raises ValueError saying what does not parse."""
@@ -48,14 +48,17 @@ class Policies:
         since = self._kept.get(group, (None, 0))[1]
         return self._now() - since < KEEP_SECONDS * SECOND
 
-    def _look_up(self, groups: list[str]) -> None:
-        if len(self._kept) + len(groups) > MOST_KEPT:
-            self._kept = {group: kept for group, kept in self._kept.items() if self._is_fresh(group)}
+    def _looked_up(self, groups: list[str]) -> dict[str, Policy | None]:
         key_of = {group: keys.policy_key(group) for group in groups}
         items = {item["pk"]: item for item in self._table.get_many(list(key_of.values()))}
-        for group, key in key_of.items():
-            item = items.get(key["pk"])
-            self._kept[group] = (_parsed(group, item["policy"]) if item else None, self._now())
+        found = {
+            group: _parsed(group, items[key["pk"]]["policy"]) if key["pk"] in items else None
+            for group, key in key_of.items()
+        }
+        if len(self._kept) + len(found) > MOST_KEPT:
+            self._kept.clear()
+        self._kept.update((group, (policy, self._now())) for group, policy in found.items())
+        return found
 
 
 def _parsed(group: str, raw: object) -> Policy:
