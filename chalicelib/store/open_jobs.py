@@ -42,8 +42,8 @@ class OpenJobs:
                 if watch.hears_of(job):
                     found.append(job)
                 if len(found) > limit:
-                    return found[:limit], True
-        return sorted(found, key=lambda job: job.accepted_at), False
+                    return _oldest_first(found[:limit]), True
+        return _oldest_first(found), False
 
     def _in(self, shard: str, person: str) -> Iterator[Job]:
         start: dict[str, Any] = {}
@@ -60,3 +60,7 @@ class OpenJobs:
             if not more:
                 return
             start = {"ExclusiveStartKey": more}
+
+
+def _oldest_first(jobs: list[Job]) -> list[Job]:
+    return sorted(jobs, key=lambda job: job.accepted_at)
