@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import TYPE_CHECKING
 
 import coverage
@@ -22,15 +23,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if measured is None:
         return
     measured.stop()
-    measured.save()
     table = io.StringIO()
-    try:
-        total = measured.report(file=table)
-    except CoverageException as error:
-        terminalreporter.write_line(f"coverage: {error}")
-        return
-    finally:
-        measured.start()
+    # A warning, such as that of a module which no chosen test imports, is an error to pytest. Not here.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            measured.save()
+            total = measured.report(file=table)
+        except CoverageException as error:
+            terminalreporter.write_line(f"coverage: {error}")
+            return
+        finally:
+            measured.start()
     TABLE.parent.mkdir(parents=True, exist_ok=True)
     TABLE.write_text(table.getvalue())
     if not config.invocation_params.args or config.args == config.getini("testpaths"):

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def run(arguments: Sequence[str]) -> int:
     """Run pytest with these arguments under coverage; return its exit code."""
-    command = [sys.executable, "-m", "coverage", "run", "--branch", "-m", "pytest"]
+    # Coverage warns about a module that no chosen test imported, after pytest's closing line.
+    command = [sys.executable, "-W", "ignore:Module", "-m", "coverage", "run", "--branch", "-m", "pytest"]
     plugin = ["-p", "devtool.coverage_summary"]
     process = subprocess.Popen([*command, *plugin, *arguments], cwd=PROJECT, env=environment.for_child(None) | _COLOR)
     while True:
