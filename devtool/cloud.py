@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -127,15 +128,19 @@ class Cloud:
             console_url=None,
             aws_endpoint_url=self.endpoint,
             table=outputs["TableName"],
-            queue_url=outputs["QueueUrl"],
-            dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
-            stream_failures_queue_url=outputs["StreamFailuresQueueUrl"],
+            queue_url=self._here(outputs["QueueUrl"]),
+            dead_letter_queue_url=self._here(outputs["DeadLetterQueueUrl"]),
+            stream_failures_queue_url=self._here(outputs["StreamFailuresQueueUrl"]),
             key_id=outputs["KeyId"],
             issuer=self.issuer.issuer,
             audience=self.issuer.audience,
             jwks_url=self.issuer.jwks_url,
             stage=packaging.STAGE,
         )
+
+    def _here(self, url: str) -> str:
+        """Give a queue's address with today's port: MiniStack keeps the one that the queue was made at."""
+        return self.endpoint + urlsplit(url).path
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(packaging.fingerprint().encode())

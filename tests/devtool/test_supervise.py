@@ -51,6 +51,20 @@ class Shell:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def foreground(self) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "devtool", "up", "--no-demo", "--port", str(self.port)],
+            cwd=PROJECT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        ready = processes.wait_until(lambda: self.run("info").returncode == 0, PATIENCE)
+        assert ready, process.poll()
+        return process
+
     def info(self) -> dict[str, Any]:
         facts: dict[str, Any] = json.loads(self.run("info", "--json").stdout)
         return facts
@@ -220,6 +234,55 @@ def test_after_the_supervisor_was_killed_the_next_up_cleans_up_and_loses_nothing
     assert processes.born(engine) is None
     assert shell.info() == before
     assert table.get_item(TableName=before["table"], Key=key)["Item"] == key
+
+
+def test_another_port_moves_every_address_and_keeps_the_data(shell: Shell) -> None:
+    table = environment.client("dynamodb", shell.info()["aws_endpoint_url"])
+    key = {"pk": {"S": "moving"}, "sk": {"S": "moving"}}
+    table.put_item(TableName=shell.info()["table"], Item=key)
+    shell.run("down")
+    old, shell.port = shell.port, emulator.free_port()
+
+    shell.up()
+
+    facts = shell.info()
+    assert str(old) not in json.dumps(facts)
+    moved = environment.client("dynamodb", facts["aws_endpoint_url"])
+    assert moved.get_item(TableName=facts["table"], Key=key)["Item"] == key
+    with urllib.request.urlopen(f"{facts['api_url']}/health") as answer:
+        assert answer.status == 200
+
+
+def test_ctrl_c_ends_it_and_leaves_no_process_behind(shell: Shell) -> None:
+    shell.run("down")
+    process = shell.foreground()
+    with urllib.request.urlopen(f"{shell.info()['api_url']}/health") as answer:
+        answer.read()
+    assert "ministack-lambda-" in " ".join(processes_of(shell.local))
+
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 0
+    assert "Hand in a token" in said
+    assert "stopping" in said
+    assert processes_of(shell.local) == []
+
+
+def test_when_the_emulator_dies_the_supervisor_says_so_and_cleans_up(shell: Shell) -> None:
+    process = shell.foreground()
+    with urllib.request.urlopen(f"{shell.info()['api_url']}/health") as answer:
+        answer.read()
+    _, engine = shell.pids()
+
+    os.kill(engine, signal.SIGKILL)
+    said, _ = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 1
+    assert "MiniStack ended by itself" in said
+    assert "ministack.log" in said
+    assert processes_of(shell.local) == []
+    assert "not up" in shell.run("info").stderr
 
 
 def test_where_nothing_is_up_each_command_says_what_to_type(tmp_path: Path) -> None:
