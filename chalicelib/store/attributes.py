@@ -61,4 +61,4 @@ def _from(value: Mapping[str, Any]) -> Any:
             return [_from(part) for part in content]
         case "NULL":
             return None
-    raise Unreadable(f"an attribute value of type {kind}")
+    raise Unreadable("an attribute value of a type that this version never writes")  # unnamed: the log shows this

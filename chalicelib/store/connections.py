@@ -110,5 +110,5 @@ def watch_from(item: Mapping[str, Any]) -> Watch:
         )
     except KeyError as missing:
         raise Unreadable(f"a watch without {missing}") from None
-    except ValueError as unknown:
-        raise Unreadable(f"a watch with {unknown}") from None
+    except ValueError:  # its text quotes what was stored, and the log must not
+        raise Unreadable("a watch with a scope that this version does not know") from None

@@ -97,8 +97,8 @@ def job_from_item(item: Mapping[str, Any]) -> Job:
         )
     except KeyError as missing:
         raise Unreadable(f"a job without {missing}") from None
-    except ValueError as unknown:
-        raise Unreadable(f"a job with {unknown}") from None
+    except ValueError:  # its text quotes what was stored, and the log must not
+        raise Unreadable("a job with a type or status that this version does not know") from None
 
 
 def current_to_item(token: Token) -> dict[str, object]:
