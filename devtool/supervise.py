@@ -11,13 +11,16 @@ import time
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, NoReturn
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from devtool import emulator, environment, processes
-from devtool.cloud import Cloud
+from devtool.cloud import DRAIN_SECONDS, Cloud
 from devtool.demo import demonstrate
 from devtool.errors import AlreadyRunning, CloudDied, DemoFailed, DevError, NotRunning
 from devtool.info import Info, Process, Run, read_run, running, write_run
 from devtool.logs import logging_to
 from devtool.progress import say, step
+from devtool.pump.pump import Pump
 from devtool.workspace import PROJECT, Workspace
 
 if TYPE_CHECKING:
@@ -162,10 +165,24 @@ def recover(workspace: Workspace) -> bool:
     orphan = run.emulator
     found = orphan.runs()
     if found:
+        _deliver_what_is_left(run)
         processes.end(orphan.pid, orphan.birth, patience=_ORPHAN_SECONDS)
         emulator.end_group(orphan.pid)
     workspace.run_file.unlink(missing_ok=True)
     return found
+
+
+def _deliver_what_is_left(run: Run) -> None:
+    """Deliver the orphan's streams once more from their beginning, for they end with it.
+
+    What had been delivered comes a second time, as it may on AWS; what had not would be lost to the functions.
+    """
+    if run.info is None:
+        return
+    try:
+        Pump(run.info.aws_endpoint_url).start().stop(drain_seconds=DRAIN_SECONDS)
+    except (ClientError, BotoCoreError) as error:
+        say(f"the orphan's streams could not be delivered: {error}")
 
 
 def _write(cloud: Cloud, info: Info | None) -> None:

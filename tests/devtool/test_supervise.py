@@ -17,6 +17,7 @@ import pytest
 
 from devtool import emulator, environment, processes
 from devtool.info import read_run
+from devtool.issuer import Issuer, load_key
 from devtool.setup import prepare
 from devtool.workspace import PROJECT
 from tests.devtool.test_environment import REAL, assert_nothing_real
@@ -81,6 +82,17 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     made = Shell(tmp_path_factory.mktemp("local"))
     yield made
     made.run("down")
+
+
+def call(url: str, token: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    request = urllib.request.Request(
+        url,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        result: dict[str, Any] = json.load(answer)
+    return result
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -186,13 +198,7 @@ def test_chalices_own_server_works_on_the_same_tables(shell: Shell) -> None:
     )
     try:
         assert processes.wait_until(lambda: not is_free(port), 20)
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/tokens",
-            data=json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request) as answer:
-            accepted = json.load(answer)
+        accepted = call(f"http://127.0.0.1:{port}/tokens", token, body)
     finally:
         os.killpg(process.pid, signal.SIGTERM)  # the reloader and the server that it started
         process.wait(10)
@@ -219,12 +225,16 @@ def test_a_second_up_in_the_same_folder_is_told_so(shell: Shell) -> None:
 
 def test_after_the_supervisor_was_killed_the_next_up_cleans_up_and_loses_nothing(shell: Shell) -> None:
     before = shell.info()
+    issuer = Issuer(load_key(shell.local / "issuer.pem"), before["aws_endpoint_url"])
     table = environment.client("dynamodb", before["aws_endpoint_url"])
     key = {"pk": {"S": "late"}, "sk": {"S": "late"}}
     table.put_item(TableName=before["table"], Item=key)
     supervisor, engine = shell.pids()
     os.kill(supervisor, signal.SIGKILL)
     assert processes.wait_until(lambda: processes.born(supervisor) is None, 5)
+    producer = issuer.token("hook", groups=("producer",))
+    body = {"subject": "me", "provider": "p", "token": {"access_token": "a", "expires_in": 600}}
+    accepted = call(f"{before['api_url']}/tokens", producer, body)  # nobody delivers the stream now
 
     lost = shell.run("info")
     shell.up()
@@ -234,6 +244,8 @@ def test_after_the_supervisor_was_killed_the_next_up_cleans_up_and_loses_nothing
     assert processes.born(engine) is None
     assert shell.info() == before
     assert table.get_item(TableName=before["table"], Key=key)["Item"] == key
+    job = call(f"{before['api_url']}/jobs/{accepted['id']}", issuer.token("root", groups=("admin",)))
+    assert job["status"] == "SUCCEEDED"
 
 
 def test_another_port_moves_every_address_and_keeps_the_data(shell: Shell) -> None:
