@@ -52,7 +52,7 @@ class StallingGateway(Between):
 def joined(cloud: LiveCloud, subject: str, count: int) -> Iterator[list[Watcher]]:
     """Join `count` sockets of one subject, each told its snapshot."""
     consumer = Caller.of(cloud, subject, "consumer")
-    with ExitStack() as stack, ThreadPoolExecutor(8) as pool:
+    with ExitStack() as stack, ThreadPoolExecutor(4) as pool:
         watchers = list(pool.map(lambda _: stack.enter_context(consumer.join()), range(count)))
         for watcher in watchers:
             watcher.snapshot()
