@@ -1,0 +1,124 @@
+"""Posting to `@connections`: a real client against a real server that answers as API Gateway does, or does not."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from chalicelib.notify.post import ConnectionsApi
+from chalicelib.notify.tell import GoneAway, NotDelivered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class ManagementApi:
+    """Serve `POST /api/@connections/{id}` on loopback; remember what came, answer as told."""
+
+    def __init__(self) -> None:
+        self.posts: list[tuple[str, bytes]] = []
+        self.status = 200
+        self.error = ""
+        self.delay = 0.0
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                outer.posts.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+                time.sleep(outer.delay)
+                self.send_response(outer.status)
+                if outer.error:
+                    self.send_header("x-amzn-ErrorType", outer.error)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002
+                return
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.url = f"http://127.0.0.1:{self._server.server_port}/api"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def api() -> Iterator[ManagementApi]:
+    with ManagementApi() as running:
+        yield running
+
+
+def post_to(url: str) -> ConnectionsApi:
+    config = Config(connect_timeout=1, read_timeout=0.3, retries={"mode": "standard", "total_max_attempts": 1})
+    client = boto3.client(
+        "apigatewaymanagementapi",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=config,
+    )
+    return ConnectionsApi(client)
+
+
+def test_a_message_is_posted_to_its_connection(api: ManagementApi) -> None:
+    post_to(api.url)("AbC=", b'{"type":"pong"}')
+
+    assert api.posts == [("/api/@connections/AbC%3D", b'{"type":"pong"}')]
+
+
+@pytest.mark.parametrize("error", ["GoneException", ""])
+def test_a_connection_that_is_closed_has_gone_away(api: ManagementApi, error: str) -> None:
+    api.status, api.error = 410, error
+
+    with pytest.raises(GoneAway):
+        post_to(api.url)("c1", b"x")
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(403, "ForbiddenException"), (413, "PayloadTooLargeException"), (429, "LimitExceededException")],
+)
+def test_another_refusal_is_not_delivered(api: ManagementApi, status: int, error: str) -> None:
+    api.status, api.error = status, error
+
+    with pytest.raises(NotDelivered, match=f"@connections answered {error}"):
+        post_to(api.url)("c1", b"x")
+
+
+def test_a_server_error_is_not_delivered_and_not_tried_again(api: ManagementApi) -> None:
+    api.status = 500
+
+    with pytest.raises(NotDelivered):
+        post_to(api.url)("c1", b"x")
+
+    assert len(api.posts) == 1
+
+
+def test_a_client_that_takes_too_long_is_not_delivered_within_the_time_out(api: ManagementApi) -> None:
+    api.delay = 1
+    began = time.monotonic()
+
+    with pytest.raises(NotDelivered, match="did not answer: ReadTimeoutError"):
+        post_to(api.url)("c1", b"x")
+
+    assert time.monotonic() - began < 0.9
+    assert len(api.posts) == 1
+
+
+def test_nobody_there_is_not_delivered() -> None:
+    with pytest.raises(NotDelivered, match="did not answer: EndpointConnectionError"):
+        post_to("http://127.0.0.1:9/api")("c1", b"x")

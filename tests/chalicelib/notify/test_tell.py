@@ -1,0 +1,294 @@
+"""Telling watchers: each in order, nobody twice, and no slow or gone client at another's cost."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chalicelib.errors import Unavailable
+from chalicelib.model.change import JobChange, Joined
+from chalicelib.model.clock import SECOND
+from chalicelib.model.job import Status
+from chalicelib.notify import tell as module
+from chalicelib.notify.tell import GoneAway, NotDelivered, Teller
+from chalicelib.store.connections import Connections
+from chalicelib.store.open_jobs import OpenJobs
+from tests.chalicelib.examples import HOOK, JANE, NOW, a_connection, a_deposit, a_job, an_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from concurrent.futures import Executor
+
+    from chalicelib.model.watch import Connection
+    from chalicelib.store.jobs import Jobs
+    from chalicelib.store.table import Table
+    from tests.chalicelib.examples import Clock, Facts
+
+
+@dataclass
+class Posts:
+    """A list that records, and clients that are gone, slow or about to open."""
+
+    sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    at: dict[str, float] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    slow: dict[str, float] = field(default_factory=dict)
+    opening: dict[str, int] = field(default_factory=dict)
+    tries: list[str] = field(default_factory=list)
+
+    def __call__(self, connection_id: str, message: bytes) -> None:
+        self.tries.append(connection_id)
+        if connection_id in self.slow:
+            time.sleep(self.slow[connection_id])
+            raise NotDelivered
+        if self.opening.get(connection_id, 0) > 0:
+            self.opening[connection_id] -= 1
+            raise GoneAway
+        if connection_id in self.gone:
+            raise GoneAway
+        self.sent.append((connection_id, json.loads(message)))
+        self.at[connection_id] = time.monotonic()
+
+    def to(self, connection_id: str) -> list[str]:
+        """Return what one client heard: snapshots, and jobs with their number."""
+        heard = [message for to, message in self.sent if to == connection_id]
+        return [message.get("id", message["type"]) for message in heard]
+
+
+@dataclass
+class CountedRegistry:
+    """Pass everything on to the registry, and write down whom it was asked for."""
+
+    inner: Connections
+    asked: list[str] = field(default_factory=list)
+
+    def of(self, person: str, now: int) -> Iterable[Connection]:
+        self.asked.append(person)
+        return self.inner.of(person, now)
+
+    def forget(self, connection: Connection) -> None:
+        self.inner.forget(connection)
+
+
+@pytest.fixture
+def posts() -> Posts:
+    return Posts()
+
+
+@pytest.fixture
+def registry(table: Table) -> CountedRegistry:
+    return CountedRegistry(Connections(table))
+
+
+@pytest.fixture
+def teller(  # noqa: PLR0917  its parts are fixtures
+    registry: CountedRegistry, table: Table, posts: Posts, pool: Executor, clock: Clock, facts: Facts
+) -> Teller:
+    clock.pass_seconds(60)  # the connections of these tests have joined a minute ago
+    return Teller(registry=registry, open_jobs=OpenJobs(table), post=posts, pool=pool, now=clock, fact=facts)
+
+
+def change(number: int, rev: int = 1, **changes: Any) -> JobChange:
+    before = None if rev == 1 else a_job(number, rev=rev - 1, **changes)
+    return JobChange(before=before, after=a_job(number, rev=rev, **changes), token=None)
+
+
+def test_a_change_reaches_each_connection_that_may_hear_of_it_once(
+    teller: Teller, registry: CountedRegistry, posts: Posts, facts: Facts
+) -> None:
+    for name, person in (("jane-1", JANE), ("jane-2", JANE), ("john", "john"), ("hook", HOOK)):
+        registry.inner.join(a_connection(name, person=person))
+
+    teller.tell([change(1)])
+
+    assert {name: posts.to(name) for name in ("jane-1", "jane-2", "john", "hook")} == {
+        "jane-1": [f"{an_id(1)}:1"],
+        "jane-2": [f"{an_id(1)}:1"],
+        "john": [],
+        "hook": [f"{an_id(1)}:1"],
+    }
+    assert facts.heard[-1] == {"event": "batch.told", "changes": 1, "connections": 3}
+
+
+def test_a_connection_found_under_two_names_is_told_once(
+    teller: Teller, registry: CountedRegistry, posts: Posts
+) -> None:
+    registry.inner.join(a_connection("jane", person=JANE))
+
+    teller.tell([change(1, requester=JANE), change(2, requester=JANE, subject="john"), change(3)])
+
+    assert posts.to("jane") == [f"{an_id(number)}:1" for number in (1, 2, 3)]
+
+
+def test_each_connection_hears_the_changes_in_the_order_of_the_stream(
+    teller: Teller, registry: CountedRegistry, posts: Posts
+) -> None:
+    for number in range(5):
+        registry.inner.join(a_connection(f"c{number}"))
+
+    teller.tell([change(number, rev) for rev in (1, 2) for number in range(10)])
+
+    expected = [f"{an_id(number)}:{rev}" for rev in (1, 2) for number in range(10)]
+    assert all(posts.to(f"c{number}") == expected for number in range(5))
+
+
+def test_the_registry_is_asked_once_per_name_and_batch(teller: Teller, registry: CountedRegistry) -> None:
+    teller.tell([change(number) for number in range(20)])
+
+    assert sorted(registry.asked) == [JANE, HOOK]
+
+
+def test_a_change_that_nobody_would_see_is_not_told(teller: Teller, registry: CountedRegistry, posts: Posts) -> None:
+    registry.inner.join(a_connection("c1"))
+    unseen = JobChange(before=a_job(1), after=a_job(1), token=None)
+
+    teller.tell([unseen])
+
+    assert posts.sent == []
+    assert registry.asked == []
+
+
+def test_no_news_is_nothing(teller: Teller, posts: Posts) -> None:
+    teller.tell([])
+
+    assert posts.sent == []
+
+
+def test_who_has_just_joined_gets_a_snapshot_and_then_what_changes(
+    teller: Teller, registry: CountedRegistry, jobs: Jobs, posts: Posts
+) -> None:
+    jobs.accept(a_deposit(1))
+    connection = a_connection("new")
+    registry.inner.join(connection)
+
+    teller.tell([change(2), Joined(connection=connection), change(3)])
+
+    assert posts.to("new") == ["snapshot", f"{an_id(2)}:1", f"{an_id(3)}:1"]
+    assert [job["id"] for job in posts.sent[0][1]["jobs"]] == [an_id(1)]
+
+
+def test_a_gone_connection_is_forgotten_and_the_rest_of_its_messages_dropped(
+    teller: Teller, registry: CountedRegistry, posts: Posts, facts: Facts
+) -> None:
+    posts.gone = {"gone"}
+    for name in ("gone", "here"):
+        registry.inner.join(a_connection(name))
+
+    teller.tell([change(1), change(2)])
+
+    assert posts.to("here") == [f"{an_id(1)}:1", f"{an_id(2)}:1"]
+    assert posts.tries.count("gone") == 1
+    assert [connection.id for connection in registry.inner.of(JANE, NOW)] == ["here"]
+    assert {"event": "connection.gone", "connection": "gone", "principal": JANE} in facts.heard
+
+
+def test_a_gone_connection_that_cannot_be_forgotten_now_harms_nobody(
+    teller: Teller, registry: CountedRegistry, posts: Posts, facts: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unavailable(self: CountedRegistry, connection: Connection) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(CountedRegistry, "forget", unavailable)
+    posts.gone = {"gone"}
+    for name in ("gone", "here"):
+        registry.inner.join(a_connection(name))
+
+    teller.tell([change(1)])
+
+    assert posts.to("here") == [f"{an_id(1)}:1"]
+    assert {"event": "connection.kept", "connection": "gone", "code": "unavailable"} in facts.heard
+
+
+def test_a_young_connection_is_waited_for_until_it_opens(
+    teller: Teller, registry: CountedRegistry, posts: Posts, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HANDSHAKE_PAUSE", 0)
+    clock.now = NOW + 10 * SECOND
+    posts.opening = {"young": 10}
+    registry.inner.join(a_connection("young"))
+
+    teller.tell([change(1), change(2)])
+
+    assert posts.to("young") == [f"{an_id(1)}:1", f"{an_id(2)}:1"]
+
+
+def test_a_young_connection_that_never_opens_is_given_up(
+    teller: Teller, registry: CountedRegistry, posts: Posts, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HANDSHAKE_PAUSE", 0)
+    clock.now = NOW
+    posts.gone = {"young"}
+    registry.inner.join(a_connection("young"))
+
+    teller.tell([change(1)])
+
+    assert posts.tries == ["young"] * 11
+    assert list(registry.inner.of(JANE, NOW)) == []
+
+
+def test_a_slow_connection_holds_up_nobody_else_and_keeps_its_place(
+    teller: Teller, registry: CountedRegistry, posts: Posts, facts: Facts
+) -> None:
+    posts.slow = {"slow-1": 0.6, "slow-2": 0.6}
+    for name in ("slow-1", "slow-2", "here"):
+        registry.inner.join(a_connection(name))
+    began = time.monotonic()
+
+    teller.tell([change(1), change(2), change(3)])
+    took = time.monotonic() - began
+
+    assert posts.to("here") == [f"{an_id(number)}:1" for number in (1, 2, 3)]
+    assert posts.at["here"] - began < 0.5
+    assert took < 1.1  # one time-out for both, not one for each message
+    assert posts.tries.count("slow-1") == 1
+    assert {"event": "push.dropped", "connection": "slow-1", "code": "not_delivered", "messages": 3} in facts.heard
+    assert len(list(registry.inner.of(JANE, NOW))) == 3
+
+
+def test_when_the_registry_does_not_answer_nothing_is_told(
+    teller: Teller, registry: CountedRegistry, posts: Posts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it comes again: what had been told before the failure would be told twice."""
+    registry.inner.join(a_connection("here"))
+    answer = registry.of
+
+    def half(self: CountedRegistry, person: str, now: int) -> Iterable[Connection]:
+        if person == HOOK:
+            raise Unavailable
+        return answer(person, now)
+
+    monkeypatch.setattr(CountedRegistry, "of", half)
+
+    with pytest.raises(Unavailable):
+        teller.tell([change(1)])
+
+    assert posts.sent == []
+
+
+def test_a_snapshot_that_cannot_be_read_is_dropped_and_harms_nobody(
+    teller: Teller, registry: CountedRegistry, table: Table, posts: Posts, facts: Facts
+) -> None:
+    newcomer = a_connection("new")
+    for connection in (newcomer, a_connection("here")):
+        registry.inner.join(connection)
+    later = {"pk": "JOB#x", "sk": "JOB", "open_shard": "OPEN#10", "due_at": 1, "subject": JANE, "type": "token.import"}
+    table.put(later)
+
+    teller.tell([Joined(connection=newcomer), change(1)])
+
+    assert posts.to("here") == [f"{an_id(1)}:1"]
+    assert {"event": "push.dropped", "connection": "new", "code": "unreadable", "messages": 1} in facts.heard
+
+
+def test_an_ended_job_is_told_with_its_result(teller: Teller, registry: CountedRegistry, posts: Posts) -> None:
+    registry.inner.join(a_connection("here"))
+
+    teller.tell([change(1, 2, status=Status.SUCCEEDED, result={"current": True})])
+
+    ((_, message),) = posts.sent
+    assert (message["type"], message["seq"]) == ("job.updated", 2)
+    assert (message["job"]["status"], message["job"]["result"]) == ("SUCCEEDED", {"current": True})
