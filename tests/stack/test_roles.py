@@ -1,0 +1,168 @@
+"""What each function may do in AWS: the least that it needs, with a reason each, and enforced where it runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from tests.stack import mishaps
+from tests.stack.http import Api, at, hand_in, unique
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from devtool.testing import LiveCloud
+
+FOLDER = Path(__file__).parents[2] / ".chalice"
+CONFIG = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
+
+LOGS = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${AWS::StackName}-*"
+SOCKETS = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${WebsocketAPI}/api/POST/@connections/*"
+OPEN_JOBS = "${Table.Arn}/index/open-jobs"
+
+EVERYBODY = {
+    ("logs:CreateLogGroup", LOGS): "Lambda writes what the function prints",
+    ("logs:CreateLogStream", LOGS): "the same",
+    ("logs:PutLogEvents", LOGS): "the same",
+}
+READS_THE_STREAM = {
+    ("dynamodb:DescribeStream", "Table.StreamArn"): "Lambda polls with the function's role",
+    ("dynamodb:GetRecords", "Table.StreamArn"): "the same",
+    ("dynamodb:GetShardIterator", "Table.StreamArn"): "the same",
+    ("dynamodb:ListStreams", "Table.StreamArn"): "the same",
+    ("sqs:SendMessage", "StreamFailures.Arn"): "Lambda sends what it gives up with the function's role",
+}
+NEEDED: dict[str, dict[tuple[str, str], str]] = {
+    "api_handler": {
+        ("dynamodb:PutItem", "Table.Arn"): "accept a token, issue a ticket, leave a deletion's job, add a branch key",
+        ("dynamodb:GetItem", "Table.Arn"): "show and collect by id and by place, find a branch key's version, health",
+        ("dynamodb:Query", "Table.Arn"): "list a subject's tokens, find the newest branch key",
+        ("dynamodb:UpdateItem", "Table.Arn"): "mark a token as deleted, within the transaction",
+        ("kms:GenerateDataKey", "SecretKey.Arn"): "make a domain's branch key",
+        ("kms:Decrypt", "SecretKey.Arn"): "unwrap a branch key, once a process",
+    },
+    "authorize": {
+        ("dynamodb:BatchGetItem", "Table.Arn"): "look the policies of a caller's groups up",
+    },
+    "advance": {
+        **READS_THE_STREAM,
+        ("dynamodb:UpdateItem", "Table.Arn"): "end a job",
+        ("dynamodb:PutItem", "Table.Arn"): "make a token current",
+        ("sqs:SendMessage", "WorkQueue.Arn"): "queue what may call anybody else",
+    },
+    "notify": {
+        **READS_THE_STREAM,
+        ("dynamodb:Query", "Table.Arn"): "find who watches",
+        ("dynamodb:GetItem", "Table.Arn"): "the snapshot for who watches one job",
+        ("dynamodb:DeleteItem", "Table.Arn"): "forget a connection that is gone",
+        ("dynamodb:Query", OPEN_JOBS): "the snapshot for who has joined",
+        ("execute-api:ManageConnections", SOCKETS): "push",
+    },
+    "work": {
+        ("sqs:ReceiveMessage", "WorkQueue.Arn"): "Lambda polls with the function's role",
+        ("sqs:DeleteMessage", "WorkQueue.Arn"): "the same",
+        ("sqs:GetQueueAttributes", "WorkQueue.Arn"): "the same",
+        ("sqs:ChangeMessageVisibility", "WorkQueue.Arn"): "Lambda gives messages of a failed batch back",
+        ("dynamodb:GetItem", "Table.Arn"): "find the job that a message asks for",
+        ("dynamodb:UpdateItem", "Table.Arn"): "erase a secret and end the job",
+    },
+    "websocket_connect": {
+        ("dynamodb:DeleteItem", "Table.Arn"): "take a ticket",
+        ("dynamodb:PutItem", "Table.Arn"): "register a connection",
+    },
+    "websocket_message": {
+        ("dynamodb:GetItem", "Table.Arn"): "find what a connection watches, and the one job that it may",
+        ("dynamodb:Query", OPEN_JOBS): "a snapshot",
+        ("execute-api:ManageConnections", SOCKETS): "answer on the socket",
+    },
+    "websocket_disconnect": {
+        ("dynamodb:GetItem", "Table.Arn"): "find a connection by its id",
+        ("dynamodb:DeleteItem", "Table.Arn"): "forget it",
+    },
+}
+
+
+def policy(function: str) -> dict[str, Any]:
+    file = FOLDER / CONFIG["lambda_functions"][function]["iam_policy_file"]
+    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return document
+
+
+def granted(function: str) -> list[tuple[str, str]]:
+    return [
+        (action, name_of(statement["Resource"]))
+        for statement in policy(function)["Statement"]
+        for action in statement["Action"]
+    ]
+
+
+def name_of(resource: object) -> str:
+    if isinstance(resource, dict) and "Fn::GetAtt" in resource:
+        return ".".join(resource["Fn::GetAtt"])
+    return str(resource["Fn::Sub"]) if isinstance(resource, dict) else str(resource)
+
+
+def test_each_function_has_a_policy_file_and_each_file_a_function() -> None:
+    files = [settings["iam_policy_file"] for settings in CONFIG["lambda_functions"].values()]
+
+    assert CONFIG["autogen_policy"] is False
+    assert sorted(files) == sorted(file.name for file in FOLDER.glob("policy-*.json"))
+    assert set(NEEDED) == set(CONFIG["lambda_functions"])
+
+
+@pytest.mark.parametrize("function", NEEDED)
+def test_a_function_may_do_what_it_needs_and_nothing_else(function: str) -> None:
+    assert sorted(granted(function)) == sorted({**EVERYBODY, **NEEDED[function]})
+
+
+@pytest.mark.parametrize("function", NEEDED)
+def test_no_policy_is_wide(function: str) -> None:
+    for statement in policy(function)["Statement"]:
+        assert set(statement) == {"Effect", "Action", "Resource"}
+        assert statement["Effect"] == "Allow"
+        assert isinstance(statement["Action"], list)
+        assert not any("*" in action for action in statement["Action"])
+        assert name_of(statement["Resource"]) != "*"
+        assert name_of(statement["Resource"]).count("*") <= 1
+
+
+USES: dict[str, Callable[[Api, str, str], int]] = {
+    "dynamodb:PutItem": lambda api, subject, _: api.post("/tokens", api.producer, body=hand_in(subject)).status,
+    "dynamodb:GetItem": lambda api, subject, token_id: api.get(f"/tokens/{token_id}", api.consumer(subject)).status,
+    "dynamodb:Query": lambda api, subject, _: api.get(at(subject), api.consumer(subject)).status,
+    "dynamodb:UpdateItem": lambda api, subject, token_id: (
+        api.delete(f"/tokens/{token_id}", api.consumer(subject)).status
+    ),
+    "kms:GenerateDataKey": lambda api, subject, _: (
+        api.post("/tokens", api.producer, body={**hand_in(subject), "domain": subject.partition("|")[2]}).status
+    ),
+}
+
+
+@pytest.mark.parametrize("action", USES)
+def test_the_api_cannot_do_without_a_right_that_it_has(api: Api, cloud: LiveCloud, action: str) -> None:
+    subject = unique("right")
+    token_id = api.hand_in(subject)
+
+    with mishaps.denied(cloud, "api_handler", action):
+        without = USES[action](api, subject, token_id)
+
+    assert without in (500, 503)
+    assert USES[action](api, subject, token_id) in (200, 202)
+
+
+@pytest.mark.parametrize("action", ["dynamodb:DeleteItem", "dynamodb:PutItem"])
+def test_a_handshake_fails_closed_without_a_right(api: Api, cloud: LiveCloud, action: str) -> None:
+    url = api.post("/tickets", api.consumer(unique("right"))).json["url"]
+
+    with (
+        mishaps.denied(cloud, "websocket_connect", action),
+        pytest.raises(InvalidStatus),
+        connect(url, open_timeout=30, proxy=None),
+    ):
+        pass
