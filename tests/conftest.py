@@ -1,18 +1,61 @@
-"""The deployed stack, once for all tests of a run that ask for it."""
+"""The deployed stack, once for all tests of a run that ask for it; and tables, a key, queues of a test's own in the
+same local cloud, which nobody else reads or writes.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chalicelib.store.table import Table
 from devtool.testing import LiveCloud, live_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_TEMPLATE = Path(__file__).parents[1] / "infrastructure" / "template.json"
+_TAKEN_BY_CREATE_TABLE = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[LiveCloud]:
     with live_cloud() as running:
         yield running
+
+
+@pytest.fixture
+def table(cloud: LiveCloud) -> Iterator[Table]:
+    with table_of_its_own(cloud) as made:
+        yield made
+
+
+@contextmanager
+def table_of_its_own(cloud: LiveCloud) -> Iterator[Table]:
+    """Make a table as the template defines it, and delete it in the end."""
+    properties = json.loads(_TEMPLATE.read_text(encoding="utf-8"))["Resources"]["Table"]["Properties"]
+    definition: dict[str, Any] = {name: properties[name] for name in _TAKEN_BY_CREATE_TABLE}
+    stream = {**properties["StreamSpecification"], "StreamEnabled": True}
+    client = cloud.client("dynamodb")
+    name = f"test-{uuid.uuid4()}"
+    client.create_table(TableName=name, StreamSpecification=stream, **definition)
+    yield Table(client, name)
+    client.delete_table(TableName=name)
+
+
+@pytest.fixture(scope="session")
+def key_id(cloud: LiveCloud) -> str:
+    created = cloud.client("kms").create_key(Description="tests")
+    return str(created["KeyMetadata"]["KeyId"])
+
+
+@pytest.fixture
+def queue_url(cloud: LiveCloud) -> Iterator[str]:
+    sqs = cloud.client("sqs")
+    url = sqs.create_queue(QueueName=f"test-{uuid.uuid4()}")["QueueUrl"]
+    yield url
+    sqs.delete_queue(QueueUrl=url)

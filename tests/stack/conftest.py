@@ -1,4 +1,4 @@
-"""The deployed stack, once for all tests that speak to it over the wire."""
+"""HTTP to the run's deployed stack (its fixture is in tests/conftest.py)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devtool.testing import LiveCloud, live_cloud
 from tests.stack.http import Api
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="session")
-def cloud() -> Iterator[LiveCloud]:
-    with live_cloud() as running:
-        yield running
+    from devtool.testing import LiveCloud
 
 
 @pytest.fixture(scope="session")

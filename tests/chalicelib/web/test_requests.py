@@ -225,9 +225,7 @@ def test_no_cursor_ends_a_list() -> None:
     assert cursor_text(None) is None
 
 
-@pytest.mark.parametrize(
-    "forged", ["", "x", "!!!!", "Z29vZ2xlIw", "R09PR0xF", "w7xi", "é", json.dumps("a"), "Z" * 5_000]
-)
+@pytest.mark.parametrize("forged", ["", "x", "!!!!", "Z29vZ2xlIw", "R09PR0xF", "w7xi", "é", '"a"', "Z" * 5_000])
 def test_a_cursor_that_we_did_not_give_is_refused(forged: str) -> None:
     with pytest.raises(InvalidParameter) as refused:
         query("cursor", cursor=forged).cursor()

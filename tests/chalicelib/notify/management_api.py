@@ -1,0 +1,45 @@
+"""A real server that answers `@connections` as API Gateway does, or does not."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import time
+from typing import Self
+
+
+class ManagementApi:
+    """Serve `POST /api/@connections/{id}` on loopback; remember what came, answer as told."""
+
+    def __init__(self) -> None:
+        self.posts: list[tuple[str, bytes]] = []
+        self.status = 200
+        self.error = ""
+        self.delay = 0.0
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                outer.posts.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+                time.sleep(outer.delay)
+                self.send_response(outer.status)
+                if outer.error:
+                    self.send_header("x-amzn-ErrorType", outer.error)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002
+                return
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.url = f"http://127.0.0.1:{self._server.server_port}/api"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.config import SETTINGS, read_settings
+from chalicelib.errors import Misconfigured
+
+WHOLE = {
+    "TABLE_NAME": "table",
+    "QUEUE_URL": "http://queue.example/q",
+    "KMS_KEY_ID": "key",
+    "JWT_ISSUER": "https://issuer.example/",
+    "JWT_AUDIENCE": "cloakroom",
+    "JWKS_URL": "https://issuer.example/jwks.json",
+    "WEBSOCKET_URL": "wss://ws.example/api",
+    "WEBSOCKET_MANAGEMENT_URL": "https://ws.example/api",
+}
+
+
+def test_settings_are_read_with_their_defaults() -> None:
+    settings = read_settings(WHOLE)
+
+    assert settings.table_name == "table"
+    assert (settings.jwt_groups_claim, settings.event_failures, settings.stage) == ("groups", "raise", "local")
+
+
+def test_a_default_can_be_replaced() -> None:
+    settings = read_settings({**WHOLE, "JWT_GROUPS_CLAIM": "roles", "EVENT_FAILURES": "report", "STAGE": "prod"})
+
+    assert (settings.jwt_groups_claim, settings.event_failures, settings.stage) == ("roles", "report", "prod")
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_setting_that_is_missing_or_empty_is_named_with_what_it_is_for(name: str, value: str | None) -> None:
+    environment = {key: text for key, text in {**WHOLE, name: value}.items() if text is not None}
+
+    with pytest.raises(Misconfigured) as missing:
+        read_settings(environment)
+
+    assert str(missing.value) == f"missing settings: {name} ({SETTINGS[name]})"
+
+
+def test_all_missing_settings_are_named_at_once() -> None:
+    with pytest.raises(Misconfigured) as missing:
+        read_settings({})
+
+    assert all(name in str(missing.value) for name in WHOLE)
+
+
+def test_an_unknown_way_of_telling_failures_is_refused() -> None:
+    with pytest.raises(Misconfigured, match="EVENT_FAILURES is 'ignore'; it must be `report` or `raise`"):
+        read_settings({**WHOLE, "EVENT_FAILURES": "ignore"})

@@ -1,0 +1,78 @@
+"""Wiring opens each thing when it is first asked for, and keeps it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib.errors import Misconfigured
+from chalicelib.wiring import Wiring, new_ticket, now
+from devtool import environment
+from tests.chalicelib.test_config import WHOLE
+
+PROJECT = Path(__file__).parents[2]
+PARTS = [name for name in vars(Wiring) if not name.startswith("_")]
+
+
+@pytest.fixture
+def wiring(monkeypatch: pytest.MonkeyPatch) -> Wiring:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for name, value in {**environment.fixed_credentials(), **WHOLE, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}.items():
+        monkeypatch.setenv(name, value)
+    return Wiring()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_is_made_once_from_the_settings_alone(wiring: Wiring, part: str) -> None:
+    assert getattr(wiring, part) is getattr(wiring, part)
+
+
+@pytest.mark.parametrize("part", ["table", "counter", "post", "verifier", "advance"])
+def test_a_missing_setting_is_named_when_a_part_is_asked_for(
+    wiring: Wiring, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.delenv("TABLE_NAME")
+
+    with pytest.raises(Misconfigured, match="TABLE_NAME"):
+        getattr(wiring, part)
+
+
+def test_pushes_go_to_the_address_of_the_setting_once_and_briefly(wiring: Wiring) -> None:
+    client: Any = wiring.post._client
+
+    assert client.meta.endpoint_url == "https://ws.example/api"
+    assert client.meta.config.retries["total_max_attempts"] == 1
+    assert client.meta.config.read_timeout == 2
+
+
+def test_aws_is_asked_three_times_at_the_most_within_a_requests_time(wiring: Wiring) -> None:
+    config = wiring.table._client.meta.config
+
+    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1, 3, 3)
+
+
+def test_ids_and_tickets_are_never_the_same_twice(wiring: Wiring) -> None:
+    ids = {wiring.intake.new_id() for _ in range(1_000)}
+    tickets = {new_ticket() for _ in range(1_000)}
+
+    assert (len(ids), len(tickets)) == (1_000, 1_000)
+    assert {len(text) for text in ids} == {26}
+    assert {len(text) for text in tickets} == {43}
+
+
+def test_now_is_in_microseconds() -> None:
+    assert 1_700_000_000_000_000 < now() < 10_000_000_000_000_000
+
+
+def test_wiring_itself_opens_nothing() -> None:
+    probe = (
+        "import sys\nfrom chalicelib.wiring import wired\n"
+        "sys.exit(any(name in sys.modules for name in ('boto3', 'botocore', 'jwt', 'cryptography', 'msgspec')))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", probe], cwd=PROJECT, check=False).returncode == 0
