@@ -1,0 +1,133 @@
+"""The event and socket handlers by raw events, as Lambda brings them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.app.service import HOOK, a_subject, as_in_an_event
+
+if TYPE_CHECKING:
+    from tests.app.service import Service
+
+
+def socket_event(kind: str, connection: str, *, ticket: str | None = None, body: str | None = None) -> dict[str, Any]:
+    event: dict[str, Any] = {
+        "requestContext": {
+            "eventType": kind,
+            "routeKey": {"CONNECT": "$connect", "DISCONNECT": "$disconnect"}.get(kind, "$default"),
+            "connectionId": connection,
+            "domainName": "abc.execute-api.us-east-1.amazonaws.com",
+            "stage": "api",
+            "apiId": "abc",
+        }
+    }
+    if ticket is not None:
+        event["queryStringParameters"] = {"ticket": ticket}
+    if body is not None:
+        event["body"] = body
+    return event
+
+
+def heard(service: Service, connection: str) -> list[dict[str, Any]]:
+    """Return what one browser was sent."""
+    return [json.loads(message) for path, message in service.sockets.posts if path.endswith(f"/{connection}")]
+
+
+def join(service: Service, subject: str, connection: str) -> Any:
+    ticket = service.ask("POST", "/tickets", (subject, ("consumer",)), body={}).body["ticket"]
+    return service.invoke("websocket_connect", socket_event("CONNECT", connection, ticket=ticket))
+
+
+def test_advance_settles_good_records_and_reports_the_poison(service: Service) -> None:
+    good, bad = service.hand_in(a_subject()), service.hand_in(a_subject())
+    poison = service.record_of(bad, "2")
+    poison["dynamodb"]["NewImage"]["status"] = {"S": "ASLEEP"}
+
+    answer = service.invoke("advance", {"Records": [poison, service.record_of(good, "1")]})
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    assert service.ask("GET", f"/jobs/{good}", HOOK).body["status"] == "SUCCEEDED"
+    assert service.ask("GET", f"/jobs/{bad}", HOOK).body["status"] == "PENDING"
+
+
+def test_a_deletion_goes_through_the_queue_to_the_worker(service: Service) -> None:
+    subject = a_subject()
+    token_id = service.hand_in(subject)
+    service.settle(token_id)
+    job_id = service.ask("DELETE", f"/tokens/{token_id}", (subject, ("consumer",))).body["id"]
+    service.settle(job_id)
+    sqs = service.cloud.client("sqs")
+    (message,) = sqs.receive_message(QueueUrl=service.queue_url)["Messages"]
+    sqs.delete_message(QueueUrl=service.queue_url, ReceiptHandle=message["ReceiptHandle"])
+    records = [
+        {"messageId": "m1", "body": message["Body"]},
+        {"messageId": "m2", "body": "poison"},
+        {"messageId": "m3", "body": '{"job_id": "gone"}'},
+    ]
+
+    answer = service.invoke("work", {"Records": records})
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m2"}]}
+    job = service.ask("GET", f"/jobs/{job_id}", (subject, ("consumer",))).body
+    assert (job["status"], job["result"]) == ("SUCCEEDED", {"erased": True})
+
+
+def test_a_browser_joins_by_its_ticket_once_hears_and_leaves(service: Service) -> None:
+    subject = a_subject()
+    ticket = service.ask("POST", "/tickets", (subject, ("consumer",)), body={}).body["ticket"]
+
+    first = service.invoke("websocket_connect", socket_event("CONNECT", "first", ticket=ticket))
+    second = service.invoke("websocket_connect", socket_event("CONNECT", "second", ticket=ticket))
+    token_id = service.hand_in(subject)
+    service.invoke("notify", {"Records": [service.record_of(token_id)]})
+    left = service.invoke("websocket_disconnect", socket_event("DISCONNECT", "first"))
+    service.invoke("notify", {"Records": [service.record_of(token_id)]})
+
+    assert (first, second, left) == ({"statusCode": 200}, {"statusCode": 403}, {"statusCode": 200})
+    assert [message["id"] for message in heard(service, "first")] == [f"{token_id}:1"]
+    assert heard(service, "second") == []
+
+
+@pytest.mark.parametrize("ticket", [None, "", "forged"])
+def test_a_handshake_without_a_good_ticket_is_refused(service: Service, ticket: str | None) -> None:
+    answer = service.invoke("websocket_connect", socket_event("CONNECT", "stranger", ticket=ticket))
+
+    assert answer == {"statusCode": 403}
+
+
+def test_who_has_just_joined_gets_a_snapshot_by_the_stream(service: Service) -> None:
+    subject = a_subject()
+    token_id = service.hand_in(subject)
+    join(service, subject, "newcomer")
+    key = {"pk": {"S": f"WATCH#{subject}"}, "sk": {"S": "CONNECTION#newcomer"}}
+    item = service.table._client.get_item(TableName=service.table.name, Key=key)["Item"]
+    record = {"dynamodb": {"SequenceNumber": "1", "Keys": key, "NewImage": as_in_an_event(item)}}
+
+    assert service.invoke("notify", {"Records": [record]}) == {"batchItemFailures": []}
+
+    (snapshot,) = heard(service, "newcomer")
+    assert (snapshot["type"], [job["id"] for job in snapshot["jobs"]]) == ("snapshot", [token_id])
+
+
+def test_a_browser_may_ping_and_ask_for_a_snapshot(service: Service) -> None:
+    join(service, a_subject(), "talker")
+
+    for said in ('{"action":"ping"}', '{"action":"snapshot"}', "hello"):
+        assert service.invoke("websocket_message", socket_event("MESSAGE", "talker", body=said)) == {"statusCode": 200}
+
+    assert [message["type"] for message in heard(service, "talker")] == ["pong", "snapshot", "error"]
+
+
+def test_an_unknown_connection_may_leave(service: Service) -> None:
+    answer = service.invoke("websocket_disconnect", socket_event("DISCONNECT", "never-joined"))
+
+    assert answer == {"statusCode": 200}
+
+
+def test_notify_reports_what_it_cannot_read(service: Service) -> None:
+    poison = {"dynamodb": {"SequenceNumber": "9", "NewImage": {"kind": {"S": "job"}}}}
+
+    assert service.invoke("notify", {"Records": [poison]}) == {"batchItemFailures": [{"itemIdentifier": "9"}]}
