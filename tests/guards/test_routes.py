@@ -1,0 +1,100 @@
+"""No route, view or handler without what keeps it safe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from chalice.app import Response
+
+import app as module
+from chalicelib.web.openapi import document
+from chalicelib.web.problems import answered, settled
+from tests.guards.project import CONFIG, README, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OPEN_TO_ALL = {"GET /health", "GET /openapi.json"}
+
+
+def every_route() -> Iterator[tuple[str, Any]]:
+    for path, methods in module.app.routes.items():
+        for method, route in methods.items():
+            yield f"{method} {path}", route
+
+
+ROUTES = dict(every_route())
+
+
+def is_wrapped_by(wrapper: Any, view: Any) -> bool:
+    return view.__code__ is wrapper(lambda: Response(body="")).__code__
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_route_but_two_has_the_authorizer(route: str) -> None:
+    authorizer = ROUTES[route].authorizer
+
+    assert (authorizer is None) == (route in OPEN_TO_ALL)
+    assert authorizer is None or authorizer.name == "authorize"
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_view_turns_errors_into_problems(route: str) -> None:
+    assert is_wrapped_by(answered, ROUTES[route].view_function)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_route_takes_any_content_type_for_chalices_own_415_is_no_problem_document(route: str) -> None:
+    assert ROUTES[route].content_types == ["*/*"]
+
+
+@pytest.mark.parametrize("key", ["$connect", "$default", "$disconnect"])
+def test_every_socket_handler_answers_a_status_whatever_it_meets(key: str) -> None:
+    assert is_wrapped_by(settled, module.app.websocket_handlers[key].handler_function)
+
+
+def test_there_are_no_other_socket_handlers() -> None:
+    assert set(module.app.websocket_handlers) == {"$connect", "$default", "$disconnect"}
+
+
+def test_every_function_has_a_policy_file_and_every_file_a_function() -> None:
+    views = {route.view_function.__name__ for route in ROUTES.values()}
+    functions = {"api_handler"} | (set(module.app.handler_map) - views)
+    files = [CONFIG["lambda_functions"][name]["iam_policy_file"] for name in functions]
+
+    assert set(CONFIG["lambda_functions"]) == functions
+    assert sorted(files) == sorted(path.name for path in (ROOT / ".chalice").glob("policy-*.json"))
+    assert CONFIG["autogen_policy"] is False
+
+
+def test_the_contract_has_every_route_and_no_other() -> None:
+    documented = {
+        f"{method.upper()} {path}"
+        for path, operations in document()["paths"].items()
+        for method in operations
+        if method != "parameters"
+    }
+
+    assert documented == set(ROUTES)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_contract_says_which_routes_need_no_token(route: str) -> None:
+    method, path = route.split()
+
+    operation = document()["paths"][path][method.lower()]
+
+    assert (operation.get("security") == []) == (route in OPEN_TO_ALL)
+
+
+def test_the_contract_names_the_parameters_of_every_path() -> None:
+    for path, operations in document()["paths"].items():
+        named = {parameter["name"] for parameter in operations.get("parameters", []) if parameter["in"] == "path"}
+
+        assert {f"{{{name}}}" for name in named} == {part for part in path.split("/") if part.startswith("{")}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_route_is_in_the_readme(route: str) -> None:
+    assert f"`{route}" in README
