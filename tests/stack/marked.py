@@ -16,7 +16,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.stack import mishaps
+from tests.stack import mishaps, stored
 from tests.stack.http import Answer, Api, at, unique
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def break_what_it_rests_on(scene: Scene) -> None:
     with mishaps.denied(cloud, "api_handler", "dynamodb:PutItem", "dynamodb:GetItem"):
         assert scene.post(scene.body).status >= 500
         assert api.get(f"/tokens/{moved}/secret", scene.consumer).status >= 500
-    sealed = mishaps.stored(cloud, altered)["sealed"]["B"]
+    sealed = stored.job(cloud, altered)["sealed"]["B"]
     mishaps.reseal(cloud, moved, sealed)
     mishaps.reseal(cloud, altered, sealed[:-1] + bytes([sealed[-1] ^ 1]))
     mishaps.reseal(cloud, cut, sealed[:20])

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from devtool.testing import LiveCloud
 
-Item = dict[str, Any]
-
 
 @contextmanager
 def key_disabled(cloud: LiveCloud) -> Iterator[None]:
@@ -43,12 +41,6 @@ def denied(cloud: LiveCloud, function: str, *actions: str) -> Iterator[None]:
         iam.delete_role_policy(RoleName=role, PolicyName="mishap")
 
 
-def stored(cloud: LiveCloud, token_id: str) -> Item:
-    key = {"pk": {"S": f"JOB#{token_id}"}, "sk": {"S": "JOB"}}
-    item: Item = cloud.client("dynamodb").get_item(TableName=cloud.table, Key=key, ConsistentRead=True)["Item"]
-    return item
-
-
 def reseal(cloud: LiveCloud, token_id: str, sealed: bytes) -> None:
     """Put other bytes where a token's secret was."""
     cloud.client("dynamodb").update_item(
@@ -59,7 +51,7 @@ def reseal(cloud: LiveCloud, token_id: str, sealed: bytes) -> None:
     )
 
 
-def poison(marker: str) -> Item:
+def poison(marker: str) -> dict[str, Any]:
     """Return a job that no version of ours would write, with the marker in all that we do not check first."""
     return {
         "pk": {"S": f"JOB#{secrets.token_hex(13)}"},

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jwt
 import pytest
 
 from devtool.testing import wait_for
+from tests.stack import stored
 from tests.stack.http import Api, at, unique
 
 if TYPE_CHECKING:
@@ -16,19 +17,8 @@ if TYPE_CHECKING:
 DAY = 86_400
 
 
-def item(cloud: LiveCloud, pk: str, sk: str) -> dict[str, Any]:
-    key = {"pk": {"S": pk}, "sk": {"S": sk}}
-    found: dict[str, Any] = (
-        cloud.client("dynamodb").get_item(TableName=cloud.table, Key=key, ConsistentRead=True).get("Item", {})
-    )
-    return found
-
-
-def token_items(cloud: LiveCloud, token_id: str, subject: str) -> list[dict[str, Any]]:
-    return [
-        item(cloud, f"JOB#{token_id}", "JOB"),
-        item(cloud, f"SUBJECT#default#default#{subject}", "PROVIDER#google"),
-    ]
+def token_items(cloud: LiveCloud, token_id: str, subject: str) -> list[stored.Item]:
+    return [stored.job(cloud, token_id), stored.current(cloud, subject)]
 
 
 def test_a_token_past_its_expiry_is_gone_for_everybody_though_it_is_stored(api: Api, cloud: LiveCloud) -> None:

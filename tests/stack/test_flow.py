@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devtool.testing import LiveCloud, wait_for
+from tests.stack import stored
 from tests.stack.http import Api, at, hand_in, unique
 
 if TYPE_CHECKING:
@@ -21,13 +22,6 @@ def paused(cloud: LiveCloud, function: str) -> Iterator[None]:
         yield
     finally:
         functions.delete_function_concurrency(FunctionName=name)
-
-
-def stored(cloud: LiveCloud, token_id: str) -> dict[str, Any]:
-    key = {"pk": {"S": f"JOB#{token_id}"}, "sk": {"S": "JOB"}}
-    answer = cloud.client("dynamodb").get_item(TableName=cloud.table, Key=key, ConsistentRead=True)
-    item: dict[str, Any] = answer.get("Item", {})
-    return item
 
 
 def has_ended(api: Api, job_id: str) -> dict[str, Any]:
@@ -130,7 +124,7 @@ def test_a_deleted_token_is_gone_at_once_and_its_secret_is_erased(api: Api, clou
     consumer = api.consumer(subject)
     token_id = api.hand_in(subject)
     assert cloud.settle()
-    assert "sealed" in stored(cloud, token_id)
+    assert "sealed" in stored.job(cloud, token_id)
 
     deletion = api.delete(f"/tokens/{token_id}", consumer)
 
@@ -143,7 +137,7 @@ def test_a_deleted_token_is_gone_at_once_and_its_secret_is_erased(api: Api, clou
     job = has_ended(api, deletion.json["id"])
     assert (job["status"], job["type"], job["result"]) == ("SUCCEEDED", "token.revoke", {"erased": True})
     assert job["input"]["token_id"] == token_id
-    assert "sealed" not in stored(cloud, token_id)
+    assert "sealed" not in stored.job(cloud, token_id)
     assert api.get(f"/tokens/{token_id}/secret", consumer).status == 410
 
 
@@ -170,7 +164,7 @@ def test_a_token_deleted_before_it_was_settled_never_becomes_current(api: Api, c
     job = has_ended(api, token_id)
     assert (job["status"], job["result"]) == ("CANCELLED", {"reason": "token_deleted"})
     assert has_ended(api, deletion.json["id"])["status"] == "SUCCEEDED"
-    assert "sealed" not in stored(cloud, token_id)
+    assert "sealed" not in stored.job(cloud, token_id)
     assert api.get(at(subject, "google"), api.consumer(subject)).status == 404
 
 

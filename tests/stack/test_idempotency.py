@@ -32,10 +32,10 @@ def items_about(cloud: LiveCloud, subject: str) -> list[str]:
 
 
 def until_answered(api: Api, key: str, body: object) -> Answer:
-    """Send again after a 503, as a hook does: 32 workers that start at once may outlast the gateway's patience."""
-    for _ in range(3):
+    """Send again after a failure, as a hook does: of 32 workers that start at once, some come up too late."""
+    for _ in range(5):
         answer = keyed(api, key, body)
-        if answer.status != 503:
+        if answer.status not in (502, 503):
             break
     return answer
 

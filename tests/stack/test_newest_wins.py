@@ -7,6 +7,7 @@ import json
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
+from tests.stack import stored
 from tests.stack.http import Api, at, unique
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def deliver(cloud: LiveCloud, records: Sequence[Record], function: str = "advanc
 def first_record(cloud: LiveCloud, token_id: str, number: int = 1) -> Record:
     """Return the record that the stream brought when this token was stored, made again from its item."""
     image = {
-        **item(cloud, f"JOB#{token_id}", "JOB"),
+        **stored.job(cloud, token_id),
         "status": {"S": "PENDING"},
         "rev": {"N": "1"},
         "attempts": {"N": "0"},
@@ -59,16 +60,6 @@ def _written(value: dict[str, Any]) -> dict[str, Any]:
     return {"B": b64encode(value["B"]).decode()} if isinstance(value.get("B"), bytes) else value
 
 
-def item(cloud: LiveCloud, pk: str, sk: str) -> dict[str, Any]:
-    key = {"pk": {"S": pk}, "sk": {"S": sk}}
-    found: dict[str, Any] = cloud.client("dynamodb").get_item(TableName=cloud.table, Key=key, ConsistentRead=True)
-    return dict(found.get("Item", {}))
-
-
-def place(cloud: LiveCloud, subject: str) -> dict[str, Any]:
-    return item(cloud, f"SUBJECT#default#default#{subject}", "PROVIDER#google")
-
-
 def handed_in_twice(api: Api, subject: str) -> tuple[str, str]:
     older = api.hand_in(subject, access_token="older")
     newer = api.hand_in(subject, access_token="newer")
@@ -79,7 +70,7 @@ def test_replays_in_any_order_change_nothing(api: Api, cloud: LiveCloud) -> None
     subject = unique("replayed")
     ids = handed_in_twice(api, subject)
     assert cloud.settle()
-    before = [place(cloud, subject), *(item(cloud, f"JOB#{token_id}", "JOB") for token_id in ids)]
+    before = [stored.current(cloud, subject), *(stored.job(cloud, token_id) for token_id in ids)]
     records = [first_record(cloud, token_id, number) for number, token_id in enumerate(ids, 1)]
 
     for order in itertools.permutations(records):
@@ -87,7 +78,7 @@ def test_replays_in_any_order_change_nothing(api: Api, cloud: LiveCloud) -> None
             assert deliver(cloud, batch) == {"batchItemFailures": []}
     assert cloud.settle()
 
-    assert [place(cloud, subject), *(item(cloud, f"JOB#{token_id}", "JOB") for token_id in ids)] == before
+    assert [stored.current(cloud, subject), *(stored.job(cloud, token_id) for token_id in ids)] == before
     assert before[0]["token_id"] == {"S": ids[1]}
     assert api.get(at(subject, "google", "secret"), api.consumer(subject)).json["access_token"] == "newer"
 
@@ -108,13 +99,13 @@ def test_the_newer_wins_also_when_the_older_is_settled_last(api: Api, cloud: Liv
     subject = unique("late")
     older, newer = handed_in_twice(api, subject)
     assert cloud.settle()
-    key = {name: place(cloud, subject)[name] for name in ("pk", "sk")}
+    key = {name: stored.current(cloud, subject)[name] for name in ("pk", "sk")}
     cloud.client("dynamodb").delete_item(TableName=cloud.table, Key=key)
 
     reopen(cloud, newer)
     reopen(cloud, older)
 
-    assert place(cloud, subject)["token_id"] == {"S": newer}
+    assert stored.current(cloud, subject)["token_id"] == {"S": newer}
     jobs = [api.get(f"/jobs/{token_id}", api.producer).json for token_id in (older, newer)]
     assert [(job["status"], job["result"]) for job in jobs] == [
         ("SUCCEEDED", {"current": False}),
