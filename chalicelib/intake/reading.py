@@ -27,7 +27,7 @@ B = TypeVar("B", bound=msgspec.Struct)
 LONGEST_IDEMPOTENCY_KEY = 255
 LONGEST_SHOWN_NAME = 32
 SHORTEST_SECRET = 8
-"""Shorter texts turn up by chance in metadata that repeats nothing."""
+"""Shorter texts turn up by chance in metadata or a scope that repeats nothing."""
 
 _hand_in = msgspec.json.Decoder(HandIn)
 _ticket = msgspec.json.Decoder(TicketIn)
@@ -51,6 +51,7 @@ def read_hand_in(raw: bytes) -> HandIn:
     _check_life(body.token)
     _check_extra(body.token)
     _check_metadata(body)
+    _check_clear_texts(body)
     return body
 
 
@@ -151,12 +152,23 @@ def _deeper_than(value: object, levels: int) -> bool:
 
 
 def _check_metadata(body: HandIn) -> None:
-    secrets = _secrets(body.token)
     for name, value in body.metadata.items():
         if not name.isprintable() or not value.isprintable():
             raise _invalid("metadata", "names and values are printable")
-        if any(secret in value or secret in name for secret in secrets):
-            raise _invalid("metadata", "it is kept in the clear and must not repeat the token")
+
+
+def _check_clear_texts(body: HandIn) -> None:
+    """Refuse a body that repeats a token where texts are kept in the clear: logs, keys and records would show it."""
+    clear = [
+        *((field, name) for field, name, _ in _named(body)),
+        ("token.token_type", body.token.token_type or ""),
+        ("token.scope", body.token.scope or ""),
+        *(("metadata", text) for entry in body.metadata.items() for text in entry),
+    ]
+    secrets = _secrets(body.token)
+    for field, text in clear:
+        if any(secret in text for secret in secrets):
+            raise _invalid(field, "it is kept in the clear and must not repeat the token")
 
 
 def _secrets(token: TokenIn) -> tuple[str, ...]:
