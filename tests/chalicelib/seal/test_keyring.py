@@ -70,6 +70,16 @@ def test_another_process_unwraps_once_for_all_its_tokens(
     assert kms.asked == ["generate", "unwrap"]
 
 
+def test_a_process_that_has_opened_with_a_key_seals_with_it_without_asking_again(
+    keyring: Keyring, table: Table, kms: CountedWrapper, clock: Clock
+) -> None:
+    keyring.current(*HERE)
+    other = a_process(table, kms, clock)
+
+    assert other.version(*HERE, 1) == other.current(*HERE)
+    assert kms.asked == ["generate", "unwrap"]
+
+
 def test_a_key_is_asked_for_again_after_its_minutes(keyring: Keyring, kms: CountedWrapper, clock: Clock) -> None:
     keyring.current(*HERE)
     clock.pass_seconds(KEEP_SECONDS - 1)

@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.errors import Unreadable
@@ -27,11 +27,13 @@ def as_in_a_stream(item: Any) -> Any:
     return json.loads(json.dumps(item, default=lambda content: base64.b64encode(content).decode()))
 
 
+@settings(max_examples=50)
 @given(items)
 def test_what_is_written_is_read_back(item: dict[str, Any]) -> None:
     assert from_attributes(to_attributes(item)) == item
 
 
+@settings(max_examples=50)
 @given(items)
 def test_what_is_written_is_read_back_from_a_stream_record(item: dict[str, Any]) -> None:
     assert from_attributes(as_in_a_stream(to_attributes(item))) == item

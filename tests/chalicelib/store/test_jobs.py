@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.errors import NotFound, Unreadable
-from chalicelib.store import jobs as module
 from chalicelib.store import keys
 from chalicelib.store.open_jobs import INDEX
-from chalicelib.store.table import ConditionFailed
 from tests.chalicelib.examples import NOW, a_deposit, a_place, a_revocation, a_token, an_id
+from tests.chalicelib.store.restless import restless
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -166,6 +165,43 @@ def test_a_superseded_token_that_was_deleted_is_cancelled(jobs: Jobs) -> None:
     assert jobs.current(a_place()).id == an_id(2)
 
 
+def test_a_superseded_token_that_is_deleted_meanwhile_is_cancelled(jobs: Jobs, table: Table) -> None:
+    older, newer = a_deposit(1), a_deposit(2)
+    for deposit in (older, newer):
+        jobs.accept(deposit)
+    settle(jobs, newer)
+    deleted = iter([True])
+
+    def delete_once() -> None:
+        if next(deleted, False):
+            jobs.revoke(older, a_revocation(3, older.token), NOW)
+
+    assert settle(restless(table, "update", delete_once), older) == "CANCELLED"
+
+    assert jobs.job(an_id(1)).result == {"reason": "token_deleted"}
+
+
+def test_a_superseded_token_that_is_settled_meanwhile_is_settled_once(jobs: Jobs, table: Table) -> None:
+    older, newer = a_deposit(1), a_deposit(2)
+    for deposit in (older, newer):
+        jobs.accept(deposit)
+    settle(jobs, newer)
+
+    assert settle(restless(table, "update", lambda: settle(jobs, older)), older) is None
+
+    assert jobs.job(an_id(1)).rev == 2
+
+
+def test_a_deleted_token_that_is_cancelled_meanwhile_is_cancelled_once(jobs: Jobs, table: Table) -> None:
+    deposit = a_deposit(1)
+    jobs.accept(deposit)
+    jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
+
+    assert settle(restless(table, "update", lambda: settle(jobs, deposit)), deposit) is None
+
+    assert jobs.job(an_id(1)).rev == 2
+
+
 def test_settling_what_the_table_has_let_go_changes_nothing(jobs: Jobs) -> None:
     assert settle(jobs, a_deposit(1)) is None
     assert jobs.current(a_place()) is None
@@ -211,81 +247,3 @@ def test_an_item_of_a_later_version_is_unreadable(jobs: Jobs, table: Table) -> N
 
     with pytest.raises(Unreadable):
         jobs.job(an_id(1))
-
-
-CONDITIONS: dict[str, tuple[str, dict[str, object], dict[str, object], dict[str, object]]] = {
-    # the condition; an item that it holds for; one that it does not hold for; its operands
-    "STILL_PENDING_AND_KEPT, ended": (
-        module.STILL_PENDING_AND_KEPT,
-        {"status": "PENDING"},
-        {"status": "SUCCEEDED"},
-        {"names": {"#status": "status"}, "pending": "PENDING"},
-    ),
-    "STILL_PENDING_AND_KEPT, deleted": (
-        module.STILL_PENDING_AND_KEPT,
-        {"status": "PENDING"},
-        {"status": "PENDING", "revoked_at": 1},
-        {"names": {"#status": "status"}, "pending": "PENDING"},
-    ),
-    "STILL_PENDING": (
-        module.STILL_PENDING,
-        {"status": "PENDING", "revoked_at": 1},
-        {"status": "IN_PROGRESS"},
-        {"names": {"#status": "status"}, "pending": "PENDING"},
-    ),
-    "NEWER": (
-        module.NEWER,
-        {"rank": "0000000000000001#b"},
-        {"rank": "0000000000000002#b"},
-        {"names": {"#rank": "rank"}, "rank": "0000000000000002#a"},
-    ),
-    "NEWER, itself": (
-        module.NEWER,
-        {"rank": "0000000000000002#0"},
-        {"rank": "0000000000000002#a"},
-        {"names": {"#rank": "rank"}, "rank": "0000000000000002#a"},
-    ),
-    "NOT_YET_REVOKED_AS_SEEN, deleted": (
-        module.NOT_YET_REVOKED_AS_SEEN,
-        {"status": "PENDING"},
-        {"status": "PENDING", "revoked_at": 1},
-        {"names": {"#status": "status"}, "seen": "PENDING"},
-    ),
-    "NOT_YET_REVOKED_AS_SEEN, settled": (
-        module.NOT_YET_REVOKED_AS_SEEN,
-        {"status": "PENDING"},
-        {"status": "SUCCEEDED"},
-        {"names": {"#status": "status"}, "seen": "PENDING"},
-    ),
-    "STILL_CURRENT": (module.STILL_CURRENT, {"token_id": "a"}, {"token_id": "b"}, {"id": "a"}),
-}
-
-
-@pytest.mark.parametrize(("condition", "holds", "fails", "operands"), CONDITIONS.values(), ids=CONDITIONS)
-def test_a_condition_holds_and_fails_as_its_sentence_says(
-    table: Table, condition: str, holds: dict[str, object], fails: dict[str, object], operands: dict[str, Any]
-) -> None:
-    key = {"pk": "x", "sk": "x"}
-
-    table.put({**key, **holds})
-    table.delete(key, condition=condition, **operands)
-    table.put({**key, **fails})
-    with pytest.raises(ConditionFailed):
-        table.delete(key, condition=condition, **operands)
-
-
-@pytest.mark.parametrize(("name", "holds"), [("NEW", True), ("NEWER", True), ("STILL_PENDING", False)])
-def test_a_condition_says_what_it_means_where_nothing_stands(table: Table, name: str, holds: bool) -> None:  # noqa: FBT001
-    operands: dict[str, dict[str, Any]] = {
-        "NEW": {},
-        "NEWER": {"names": {"#rank": "rank"}, "rank": "1"},
-        "STILL_PENDING": {"names": {"#status": "status"}, "pending": "PENDING"},
-    }
-    item = {"pk": "x", "sk": "x"}
-
-    if holds:
-        table.put(item, condition=getattr(module, name), **operands[name])
-        assert table.get(item) == item
-    else:
-        with pytest.raises(ConditionFailed):
-            table.put(item, condition=getattr(module, name), **operands[name])

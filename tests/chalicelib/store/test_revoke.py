@@ -10,6 +10,7 @@ import pytest
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.store import keys
 from tests.chalicelib.examples import NOW, a_deposit, a_place, a_revocation, an_id
+from tests.chalicelib.store.restless import restless
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,23 +122,10 @@ def test_settling_and_deleting_at_once_have_one_consistent_outcome(jobs: Jobs, p
         assert current is None
 
 
-class Restless:
-    """A table on which somebody else settles or replaces the token before each transaction."""
-
-    def __init__(self, inner: Table, meddle: Callable[[], object]) -> None:
-        self._inner = inner
-        self._meddle = meddle
-
-    def __getattr__(self, name: str) -> object:
-        if name == "transact":
-            self._meddle()
-        return getattr(self._inner, name)
-
-
 def test_a_token_settled_between_reading_and_deleting_is_looked_at_again(jobs: Jobs, table: Table) -> None:
     deposit = a_deposit(1)
     jobs.accept(deposit)
-    meddled = type(jobs)(Restless(table, lambda: jobs.settle(deposit.job, deposit.token, NOW)))
+    meddled = restless(table, "transact", lambda: jobs.settle(deposit.job, deposit.token, NOW))
 
     meddled.revoke(deposit, a_revocation(2, deposit.token), NOW)
 
@@ -154,7 +142,7 @@ def test_a_token_that_changes_each_time_is_a_conflict_and_is_not_deleted(jobs: J
         table.update(keys.job_key(an_id(1)), "SET #status = :to", names={"#status": "status"}, to=next(states))
 
     with pytest.raises(Conflict, match="changed too often"):
-        type(jobs)(Restless(table, meddle)).revoke(deposit, a_revocation(2, deposit.token), NOW)
+        restless(table, "transact", meddle).revoke(deposit, a_revocation(2, deposit.token), NOW)
 
     assert jobs.deposit(an_id(1)).token.revoked_at is None
 
@@ -195,6 +183,17 @@ def test_erasing_after_the_table_has_let_the_token_go_ends_the_revocation(jobs: 
 
     assert jobs.job(an_id(2)).status == "SUCCEEDED"
     assert table.get(keys.job_key(an_id(1))) is None
+
+
+def test_a_revocation_that_another_worker_ends_meanwhile_is_ended_once(jobs: Jobs, table: Table) -> None:
+    deposit = a_deposit(1)
+    jobs.accept(deposit)
+    revocation = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
+    table.delete(keys.job_key(an_id(1)))
+
+    assert restless(table, "update", lambda: jobs.erase(revocation, NOW)).erase(revocation, NOW + 9) is False
+
+    assert jobs.job(an_id(2)).updated_at == NOW
 
 
 def test_16_at_once_erase_it_once(jobs: Jobs, pool: Executor) -> None:
