@@ -9,8 +9,9 @@ from chalicelib.errors import SealBroken, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_BROKEN = frozenset({"InvalidCiphertextException", "IncorrectKeyException", "DisabledException"})
-"""KMS's answers that no repetition will change: the key was altered, moved, or switched off."""
+_BROKEN = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
+"""KMS's answers that no repetition will change: the key was altered or moved. One that is switched off is not broken: it is
+switched on again."""
 
 
 class KmsWrapper:
