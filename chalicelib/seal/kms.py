@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BROKEN = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
-"""KMS's answers that no repetition will change: the key was altered or moved. One that is switched off is not broken: it is
-switched on again."""
+"""KMS's answers that no repetition will change: the key was altered or moved.
+
+A key that is switched off is not among them: it is switched on again."""
 
 
 class KmsWrapper:
