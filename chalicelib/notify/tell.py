@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.errors import CloakroomError
+from chalicelib.errors import CloakroomError, Unreadable
 from chalicelib.model import notice
 from chalicelib.model.change import Joined
 from chalicelib.model.clock import SECOND
@@ -47,8 +47,8 @@ class Post(Protocol):
 class Registry(Protocol):
     """Which connections there are."""
 
-    def of(self, person: str, now: int) -> Iterable[Connection]:
-        """Return those registered under a name."""
+    def of(self, person: str, now: int) -> Iterable[Connection | Unreadable]:
+        """Return those registered under a name; in place of one that does not parse, why."""
 
     def forget(self, connection: Connection) -> None:
         """Forget one."""
@@ -93,13 +93,15 @@ class Teller:
     def _addressed(self, changes: Sequence[JobChange]) -> dict[str, tuple[Connection, list[Job]]]:
         now = self.now()
         persons = sorted({person for change in changes for person in persons_of(change.after)})
-        connections = {
-            connection.id: connection
-            for found in self.pool.map(lambda person: list(self.registry.of(person, now)), persons)
-            for connection in found
-        }
+        registered: dict[str, Connection] = {}
+        for found in self.pool.map(lambda person: list(self.registry.of(person, now)), persons):
+            for connection in found:
+                if isinstance(connection, Unreadable):  # written by a later version, say: it stops nobody else
+                    self.fact("connection.unreadable", reason=connection.detail)
+                else:
+                    registered[connection.id] = connection
         addressed: dict[str, tuple[Connection, list[Job]]] = {}
-        for connection in connections.values():
+        for connection in registered.values():
             jobs = [change.after for change in changes if connection.watch.hears_of(change.after)]
             if jobs:
                 addressed[connection.id] = (connection, jobs)

@@ -57,8 +57,8 @@ class Connections:
         item = self._table.get(keys.connection_key(connection_id))
         return None if item is None else connection_from_item(item)
 
-    def of(self, person: str, now: int) -> Iterator[Connection]:
-        """Yield the connections registered under a name. One Query a page.
+    def of(self, person: str, now: int) -> Iterator[Connection | Unreadable]:
+        """Yield the connections registered under a name; in place of one that does not parse, why. One Query a page.
 
         Read consistently: a connection that joined before a change must hear of it, or its snapshot and its first
         push would leave a gap between them.
@@ -71,7 +71,7 @@ class Connections:
                 ConsistentRead=True,
                 **start,
             )
-            yield from (connection_from_item(item) for item in items if item["ttl"] * SECOND > now)
+            yield from (_connection_or_fault(item) for item in items if item["ttl"] * SECOND > now)
             if not more:
                 return
             start = {"ExclusiveStartKey": more}
@@ -83,6 +83,13 @@ def connection_from_item(item: Mapping[str, Any]) -> Connection:
         return Connection(id=item["connection"], watch=watch_from(item), since=item["since"])
     except KeyError as missing:
         raise Unreadable(f"a connection without {missing}") from None
+
+
+def _connection_or_fault(item: Mapping[str, Any]) -> Connection | Unreadable:
+    try:
+        return connection_from_item(item)
+    except Unreadable as fault:
+        return fault
 
 
 def watch_attributes(watch: Watch) -> dict[str, object]:

@@ -22,6 +22,12 @@ class ManagementApi:
             def do_POST(self) -> None:
                 outer.posts.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
                 time.sleep(outer.delay)
+                try:
+                    self._answer()
+                except OSError:
+                    self.close_connection = True  # the client went away: what the test is about
+
+            def _answer(self) -> None:
                 self.send_response(outer.status)
                 if outer.error:
                     self.send_header("x-amzn-ErrorType", outer.error)

@@ -71,13 +71,13 @@ def test_a_server_error_is_not_delivered_and_not_tried_again(api: ManagementApi)
 
 
 def test_a_client_that_takes_too_long_is_not_delivered_within_the_time_out(api: ManagementApi) -> None:
-    api.delay = 1
+    api.delay = 2
     began = time.monotonic()
 
     with pytest.raises(NotDelivered, match="did not answer: ReadTimeoutError"):
         post_to(api.url)("c1", b"x")
 
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 1.5
     assert len(api.posts) == 1
 
 

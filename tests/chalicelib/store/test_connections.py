@@ -21,7 +21,7 @@ def connections(table: Table) -> Connections:
 
 
 def names_of(connections: Connections, person: str, now: int = NOW) -> list[str]:
-    return [connection.id for connection in connections.of(person, now)]
+    return [connection.id for connection in connections.of(person, now) if not isinstance(connection, Unreadable)]
 
 
 def test_a_connection_is_found_by_its_person_and_by_its_id(connections: Connections) -> None:
@@ -89,6 +89,17 @@ def test_more_connections_than_a_page_holds_are_all_found(connections: Connectio
 
     assert names_of(Connections(Pages()), JANE) == ["c0", "c1", "c2", "c3", "c4"]
     assert len(asked) == 3
+
+
+def test_one_that_does_not_parse_is_found_as_its_fault_among_the_others(connections: Connections, table: Table) -> None:
+    connections.join(a_connection("c1"))
+    whole = table.get(keys.watch_key(JANE, "c1"))
+    table.put({**whole, **keys.watch_key(JANE, "c0"), "scope": "team"})
+
+    fault, connection = connections.of(JANE, NOW)
+
+    assert isinstance(fault, Unreadable)
+    assert connection == a_connection("c1")
 
 
 @pytest.mark.parametrize(

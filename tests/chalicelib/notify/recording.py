@@ -1,0 +1,63 @@
+"""Sockets and a registry that write down what happens to them."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.notify.tell import GoneAway, NotDelivered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from chalicelib.errors import Unreadable
+    from chalicelib.model.watch import Connection
+    from chalicelib.store.connections import Connections
+
+
+@dataclass
+class Posts:
+    """A list that records, and clients that are gone, slow or about to open."""
+
+    sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    at: dict[str, float] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    slow: dict[str, float] = field(default_factory=dict)
+    opening: dict[str, int] = field(default_factory=dict)
+    tries: list[str] = field(default_factory=list)
+
+    def __call__(self, connection_id: str, message: bytes) -> None:
+        self.tries.append(connection_id)
+        if connection_id in self.slow:
+            time.sleep(self.slow[connection_id])
+            self.at[connection_id] = time.monotonic()
+            raise NotDelivered
+        if self.opening.get(connection_id, 0) > 0:
+            self.opening[connection_id] -= 1
+            raise GoneAway
+        if connection_id in self.gone:
+            raise GoneAway
+        self.sent.append((connection_id, json.loads(message)))
+        self.at[connection_id] = time.monotonic()
+
+    def to(self, connection_id: str) -> list[str]:
+        """Return what one client heard: snapshots, and jobs with their number."""
+        heard = [message for to, message in self.sent if to == connection_id]
+        return [message.get("id", message["type"]) for message in heard]
+
+
+@dataclass
+class CountedRegistry:
+    """Pass everything on to the registry, and write down whom it was asked for."""
+
+    inner: Connections
+    asked: list[str] = field(default_factory=list)
+
+    def of(self, person: str, now: int) -> Iterable[Connection | Unreadable]:
+        self.asked.append(person)
+        return self.inner.of(person, now)
+
+    def forget(self, connection: Connection) -> None:
+        self.inner.forget(connection)
