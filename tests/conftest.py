@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from chalicelib.store.table import Table
@@ -17,6 +18,10 @@ from devtool.testing import LiveCloud, live_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# A busy machine is no fault of the code: how long one example takes is not what property tests are about.
+hypothesis.settings.register_profile("cloakroom", deadline=None)
+hypothesis.settings.load_profile("cloakroom")
 
 _TEMPLATE = Path(__file__).parents[1] / "infrastructure" / "template.json"
 _TAKEN_BY_CREATE_TABLE = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")

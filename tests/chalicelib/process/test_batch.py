@@ -71,17 +71,16 @@ def test_groups_run_side_by_side(pool: Executor) -> None:
 
 
 def test_a_slow_group_holds_up_no_other() -> None:
-    ended: dict[str, float] = {}
-    began = time.monotonic()
+    ended: list[str] = []
 
     def handle(record: str) -> None:
         time.sleep(0.5 if record == "slow" else 0)
-        ended[record] = time.monotonic() - began
+        ended.append(record)
 
     with ThreadPoolExecutor(2) as two:
         each(["slow", "b", "c", "d"], handle, group_of=str, pool=two, failed=Handled().failed)
 
-    assert max(ended[record] for record in "bcd") < 0.4 < ended["slow"]
+    assert ended[-1] == "slow"
 
 
 def test_an_empty_batch_is_nothing(pool: Executor) -> None:

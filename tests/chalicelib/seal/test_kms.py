@@ -35,6 +35,20 @@ def test_kms_refuses_a_key_in_another_context(kms: KmsWrapper, changed: dict[str
         kms.unwrap(wrapped, {**CONTEXT, **changed})
 
 
+def test_a_kms_key_that_is_switched_off_is_unavailable_and_works_again_once_switched_on(cloud: LiveCloud) -> None:
+    client = cloud.client("kms")
+    key = client.create_key()["KeyMetadata"]["KeyId"]
+    kms = KmsWrapper(client, key)
+    plain, wrapped = kms.generate(CONTEXT)
+    client.disable_key(KeyId=key)
+
+    with pytest.raises(Unavailable, match="KMS answered DisabledException"):
+        kms.unwrap(wrapped, CONTEXT)
+
+    client.enable_key(KeyId=key)
+    assert kms.unwrap(wrapped, CONTEXT) == plain
+
+
 def test_a_kms_key_that_is_not_there_is_unavailable(cloud: LiveCloud) -> None:
     nowhere = KmsWrapper(cloud.client("kms"), "00000000-0000-0000-0000-000000000000")
 
