@@ -174,6 +174,20 @@ def test_metadata_that_repeats_a_secret_is_refused(member: str) -> None:
         assert refusal(raw) == ("metadata", "it is kept in the clear and must not repeat the token")
 
 
+@pytest.mark.parametrize("field", ["subject", "provider", "environment", "domain"])
+def test_a_name_that_repeats_a_secret_is_refused(field: str) -> None:
+    raw = body(token={"access_token": "secret-text"}, **{field: "a-secret-text"})
+
+    assert refusal(raw) == (field, "it is kept in the clear and must not repeat the token")
+
+
+@pytest.mark.parametrize("field", ["token_type", "scope"])
+def test_a_part_that_is_shown_and_repeats_a_secret_is_refused(field: str) -> None:
+    raw = token(refresh_token="secret-text", **{field: "read secret-text"})
+
+    assert refusal(raw) == (f"token.{field}", "it is kept in the clear and must not repeat the token")
+
+
 def test_metadata_may_hold_a_text_that_is_too_short_to_be_a_secret() -> None:
     assert read_hand_in(body(token={"access_token": "shop"}, metadata={"shop": "shop"}))
 
