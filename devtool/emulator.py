@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from devtool import environment, processes
 from devtool.errors import CloudDied, PortTaken
-from devtool.workspace import CLOUD_PYTHON, Workspace
+from devtool.workspace import CLOUD_PYTHON, PROJECT, Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_LEASH = PROJECT / "devtool" / "leash.py"  # run with -P: the modules beside it are none of MiniStack's
 HOST = "127.0.0.1"
 _START_SECONDS = 60
 _STOP_SECONDS = 30
@@ -73,7 +74,11 @@ def end_group(leader: int) -> None:
 
 
 def start(workspace: Workspace, port: int, *, persist: bool, enforce_iam: bool) -> Emulator:
-    """Start MiniStack on the loopback interface and wait until it answers."""
+    """Start MiniStack on the loopback interface and wait until it answers.
+
+    One that persists outlives a parent that was killed: the next `./dev up` or `./dev down` delivers what is on its
+    streams and lets it write its state. One that does not persist has nothing to lose, and ends with its parent.
+    """
     require_free(port)
     shutil.rmtree(workspace.temporary, ignore_errors=True)
     workspace.make()
@@ -96,7 +101,7 @@ def start(workspace: Workspace, port: int, *, persist: bool, enforce_iam: bool) 
     }
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [str(CLOUD_PYTHON), "-m", "ministack"],
+            [str(CLOUD_PYTHON), *(("-m", "ministack") if persist else ("-P", str(_LEASH), str(os.getpid())))],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
