@@ -87,10 +87,13 @@ def _read(raw: bytes, decoder: msgspec.json.Decoder[B]) -> B:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
         raise _translated(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        # DecodeError tells the position of the fault and the character there, never more of the body.
-        rule = str(error) if isinstance(error, msgspec.DecodeError) else "JSON in UTF-8"
-        raise _invalid("", rule) from None
+    except msgspec.DecodeError as error:
+        # It tells the position of the fault and the character there, never more of the body.
+        raise _invalid("", str(error)) from None
+    except UnicodeDecodeError:
+        raise _invalid("", "JSON in UTF-8") from None
+    except RecursionError:
+        raise _invalid("", f"at most {DEEPEST_EXTRA} levels deep") from None
 
 
 def _translated(message: str) -> InvalidBody:

@@ -100,7 +100,7 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     ),
     "extra, 8193 bytes": (token(extra=extra_of(8_193)), "token.extra", "at most 8192 bytes of JSON"),
     "extra, 33 levels": (token(extra=nested(33)), "token.extra", "at most 32 levels deep"),
-    "extra, 900 levels": (token(extra=nested(900)), "token.extra", "at most 32 levels deep"),
+    "extra, 500 levels": (token(extra=nested(500)), "token.extra", "at most 32 levels deep"),
     "metadata, 17": (body(metadata=metadata_of(17)), "metadata", "Expected `object` of length <= 16"),
     "metadata name, empty": (body(metadata={"": "v"}), "metadata", "Expected `str` of length >= 1"),
     "metadata name, 65": (body(metadata={"n" * 65: "v"}), "metadata", "Expected `str` of length <= 64"),

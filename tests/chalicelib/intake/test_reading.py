@@ -160,6 +160,12 @@ def test_what_is_no_json_object_is_refused(raw: bytes) -> None:
         read_hand_in(raw)
 
 
+def test_nesting_without_end_is_refused_by_its_rule() -> None:
+    bottomless = b'{"subject":"a","provider":"b","token":{"access_token":"x","extra":{"a":' + b"[" * 20_000
+
+    assert refusal(bottomless) == (None, "at most 32 levels deep")
+
+
 @pytest.mark.parametrize("value", ["line\nbreak", "tab\t", "nul\x00"])
 def test_metadata_is_printable(value: str) -> None:
     assert refusal(body(metadata={"name": value})) == ("metadata", "names and values are printable")
