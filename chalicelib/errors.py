@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class CloakroomError(Exception):
-    """Something went wrong."""
+    """Something went wrong on our side."""
 
     code: ClassVar[str] = "error"
 
@@ -112,7 +112,7 @@ class BadTicket(Refused):
 
 
 class Unavailable(CloakroomError):
-    """A service that this one depends on did not answer; nothing was stored. Try again shortly."""
+    """A service that this one depends on did not answer. Send the request again shortly, with its Idempotency-Key."""
 
     code = "unavailable"
 
@@ -136,7 +136,7 @@ class SealBroken(CloakroomError):
 
 
 class Misconfigured(CloakroomError):
-    """A setting is missing or wrong."""
+    """The service is not set up as it should be. Its operator has to mend that."""
 
     code = "misconfigured"
 

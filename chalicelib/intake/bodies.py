@@ -30,7 +30,9 @@ MOST_METADATA = 16
 LONGEST_METADATA_NAME = 64
 LONGEST_METADATA_VALUE = 256
 
-_TokenText = Annotated[str, Meta(min_length=1, max_length=LONGEST_TOKEN)]
+# RFC 6749 appendix A.12 and A.17: 1*VSCHAR. Held here because a byte that was lost on the way (a gateway writes U+FFFD
+# for what is no UTF-8) would otherwise be sealed for good, and found out by whoever uses the token.
+_TokenText = Annotated[str, Meta(min_length=1, max_length=LONGEST_TOKEN, pattern=r"^[\x20-\x7E]*$(?!\n)")]
 _Seconds = Annotated[int, Meta(ge=0, le=LONGEST_LIFE)]
 _SecondsText = Annotated[str, Meta(pattern=r"^[0-9]{1,9}$(?!\n)")]
 

@@ -60,8 +60,10 @@ class Secret:
 
     @classmethod
     def from_bytes(cls, plaintext: bytes) -> Secret:
-        """Read what `to_bytes` wrote."""
-        return cls(**json.loads(plaintext))
+        """Read what `to_bytes` wrote, here or in a later version: members that this one does not know are left out."""
+        members = json.loads(plaintext)
+        known = ("access_token", "refresh_token", "id_token", "extra")
+        return cls(**{name: members[name] for name in known if name in members})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,7 @@ from chalicelib.intake.bodies import LARGEST_BODY, HandIn, TicketIn
 from chalicelib.intake.reading import LONGEST_IDEMPOTENCY_KEY
 from chalicelib.model import names
 from chalicelib.web import shapes
+from chalicelib.web.problems import phrase
 from chalicelib.web.requests import LARGEST_PAGE, LONGEST_MIN_TTL
 
 VERSION = "0.1.0"
@@ -186,7 +187,7 @@ def _ok(schema: dict[str, Any], description: str, *, location: bool = False) -> 
 def _refusal(status: HTTPStatus) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     answer: dict[str, Any] = {
-        "description": status.phrase,
+        "description": phrase(status),
         "content": {"application/problem+json": {"schema": schema}},
     }
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
@@ -244,7 +245,9 @@ def _idempotency_key() -> dict[str, Any]:
     return {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "The same key and body gives the same job, however often it is sent; another body gives 422.",
+        "description": (
+            "The same key and body gives the same job; another body gives 422. One per hand-in, never a secret."
+        ),
         "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_IDEMPOTENCY_KEY},
     }
 

@@ -28,14 +28,18 @@ STATUSES: Mapping[type[errors.CloakroomError], HTTPStatus] = {
     errors.Gone: HTTPStatus.GONE,
     errors.Conflict: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Misconfigured: HTTPStatus.SERVICE_UNAVAILABLE,  # an operator mends it; a caller that tries again is right
 }
 """The one table of HTTP statuses. A class without a line has its parent's."""
 
+PHRASES: Mapping[HTTPStatus, str] = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+}
+"""RFC 9110's names where Python's were older: they changed in 3.13, and a title must not change with the runtime."""
+
 RETRY_AFTER = "2"
 """Seconds, with each 503: a login hook has about 20 in all."""
-
-OPAQUE = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR})
-"""Statuses whose detail stays in the log: it speaks of our inside, not of the request."""
 
 SECURITY_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -45,17 +49,28 @@ def status_of(error: errors.CloakroomError) -> HTTPStatus:
     return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
 
 
+def phrase(status: HTTPStatus) -> str:
+    """Return a status's name."""
+    return PHRASES.get(status, status.phrase)
+
+
 def problem(error: errors.CloakroomError) -> Response:
-    """Return the answer for an error."""
+    """Return the answer for an error.
+
+    A refusal says what the caller can mend, a 503 what kind of trouble it is. Anything more would speak of our inside:
+    it stays in the log.
+    """
     status = status_of(error)
+    is_refusal = isinstance(error, errors.Refused)
+    kind = type(error) if status is HTTPStatus.SERVICE_UNAVAILABLE else errors.CloakroomError
     document: dict[str, object] = {
         "type": "about:blank",
-        "title": status.phrase,
+        "title": phrase(status),
         "status": int(status),
         "code": error.code,
-        "detail": "Something went wrong on our side." if status in OPAQUE else error.detail,
+        "detail": error.detail if is_refusal else (kind.__doc__ or "").strip(),
     }
-    if status not in OPAQUE:
+    if is_refusal:
         document.update({name: value for name, value in error.facts.items() if value is not None})
     headers: dict[str, str | list[str]] = {"Content-Type": "application/problem+json", **SECURITY_HEADERS}
     if status is HTTPStatus.SERVICE_UNAVAILABLE:

@@ -290,3 +290,18 @@ def test_another_ticket_is_refused(raw: bytes, field: str) -> None:
         read_ticket(raw)
 
     assert refused.value.facts["field"] == field
+
+
+@pytest.mark.parametrize("member", ["access_token", "refresh_token", "id_token"])
+@pytest.mark.parametrize("character", ["\ufffd", "\n", "\u00e9", "\x00", "\x7f"])
+def test_a_token_with_a_character_that_no_token_has_was_altered_on_its_way(member: str, character: str) -> None:
+    body = {
+        "subject": "jane",
+        "provider": "google",
+        "token": {"access_token": "ya29.fine", member: f"ya29.{character}x"},
+    }
+
+    with pytest.raises(InvalidBody) as refused:
+        read_hand_in(json.dumps(body).encode())
+
+    assert refused.value.facts["field"] == f"token.{member}"

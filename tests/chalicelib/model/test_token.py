@@ -128,3 +128,7 @@ def test_a_secret_is_written_in_a_form_that_stays() -> None:
 )
 def test_times_are_written_in_utc_to_the_millisecond(micros: int, text: str) -> None:
     assert rfc3339(micros) == text
+
+
+def test_a_secret_written_by_a_later_version_opens_without_what_this_one_does_not_know() -> None:
+    assert Secret.from_bytes(b'{"access_token":"a","dpop_key":"new"}') == Secret(access_token="a")

@@ -47,7 +47,12 @@ def test_the_limits_of_a_body_are_stated() -> None:
     schemas = document()["components"]["schemas"]
     token, hand_in = schemas["TokenIn"]["properties"], schemas["HandIn"]["properties"]
 
-    assert token["access_token"] == {"type": "string", "minLength": 1, "maxLength": bodies.LONGEST_TOKEN}
+    assert token["access_token"] == {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": bodies.LONGEST_TOKEN,
+        "pattern": r"^[\x20-\x7E]*$(?!\n)",
+    }
     assert token["refresh_token"]["anyOf"][0]["maxLength"] == bodies.LONGEST_TOKEN
     assert token["scope"]["anyOf"][0]["maxLength"] == bodies.LONGEST_SCOPE
     assert token["token_type"]["anyOf"][0]["maxLength"] == bodies.LONGEST_TOKEN_TYPE

@@ -54,7 +54,7 @@ def test_the_statuses_of_the_contract_are_these() -> None:
         "throttled": 503,
         "conflict": 503,
         "seal_broken": 500,
-        "misconfigured": 500,
+        "misconfigured": 503,
         "unreadable": 500,
     }
 
@@ -148,9 +148,10 @@ def test_our_own_failure_is_logged_with_its_detail_as_an_error(capsys: pytest.Ca
     def view() -> Response:
         raise errors.Misconfigured("missing settings: TABLE_NAME")
 
-    assert answered(view)().status_code == 500
+    answer = answered(view)()
 
     logged = json.loads(capsys.readouterr().out)
+    assert (answer.status_code, "TABLE_NAME" in answer.body) == (503, False)
     assert (logged["level"], logged["reason"]) == ("error", "missing settings: TABLE_NAME")
 
 
