@@ -142,9 +142,10 @@ def issue_ticket() -> Response:
 
     caller, _ = _asked()
     body = read_ticket(json_body(_request()))
+    socket = wired.settings.socket
     ticket, ends = wired.usher.ticket(caller, subject=body.subject, job_id=body.job)
     log.fact("ticket.issued")
-    return answers.ticket(ticket, ends, wired.settings.websocket_url)
+    return answers.ticket(ticket, ends, socket)
 
 
 @app.route("/health", methods=["GET"], content_types=ANY)

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from chalicelib.errors import Misconfigured
+from chalicelib.errors import Misconfigured, NoSocketYet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,9 @@ SETTINGS: dict[str, str] = {
     "STAGE": "the deployment's name, on every log line (default `local`)",
 }
 """Every setting and what it is for. The README lists the same; a test holds the two together."""
+
+_NO_ADDRESS_YET = ".invalid"
+"""RFC 6761: a name that never resolves. The first of two plain `chalice deploy`s has no WebSocket API to name yet."""
 
 _DEFAULTS = {"JWT_GROUPS_CLAIM": "groups", "EVENT_FAILURES": "raise", "STAGE": "local"}
 
@@ -51,6 +54,13 @@ class Settings:
     websocket_management_url: str
     event_failures: Literal["report", "raise"]
     stage: str
+
+    @property
+    def socket(self) -> str:
+        """The address that browsers connect to. Raises NoSocketYet where the stage was rendered without one."""
+        if self.websocket_url.endswith(_NO_ADDRESS_YET):
+            raise NoSocketYet
+        return self.websocket_url
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

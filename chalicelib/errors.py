@@ -123,6 +123,12 @@ class Throttled(Unavailable):
     code = "throttled"
 
 
+class NoSocketYet(Unavailable):
+    """This deployment has no WebSocket yet, so that a ticket would open nothing."""
+
+    code = "no_socket_yet"
+
+
 class Conflict(CloakroomError):
     """Another writer was first."""
 

@@ -9,9 +9,11 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devtool.errors import DevError
+from devtool.progress import say
 from devtool.workspace import default_workspace
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ _INFO_KEYS = (
 def main(arguments: Sequence[str]) -> int:
     """Run one command; return its exit code."""
     parser = build_parser()
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return 2
     # What follows `test` is pytest's, options included.
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command != "test":
@@ -65,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", help="start the local cloud, deploy, show the main job once")
-    port = int(os.environ.get("CLOAKROOM_PORT", _DEFAULT_PORT))
+    port = os.environ.get("CLOAKROOM_PORT", str(_DEFAULT_PORT))  # a text: argparse checks it as it checks --port
     up.add_argument("--port", type=_port, default=port, help="where to listen (default: CLOAKROOM_PORT or %(default)s)")
     up.add_argument("--detach", action="store_true", help="return when it is ready; ./dev down ends it")
     up.add_argument("--no-demo", action="store_true", help="do not show the main job")
@@ -79,7 +84,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     token = commands.add_parser("token", help="print a bearer token of the local issuer")
     token.add_argument("--sub", required=True, metavar="NAME", help="whose token it is")
-    token.add_argument("--groups", default="", metavar="A,B", help="groups, such as producer,consumer,admin")
+    token.add_argument(
+        "--groups", type=_groups, default=[], metavar="A,B", help="groups, such as producer,consumer,admin"
+    )
     token.add_argument("--ttl", type=int, default=_DEFAULT_TTL, metavar="S", help="seconds (default: %(default)s)")
     token.set_defaults(run=_token)
 
@@ -90,16 +97,46 @@ def build_parser() -> argparse.ArgumentParser:
     local.add_argument("--port", type=_port, default=_LOCAL_PORT, help="where to listen (default: %(default)s)")
     local.set_defaults(run=_local)
 
+    direct = commands.add_parser(
+        "direct",
+        help="write a project for a plain chalice deploy",
+        description="Write a project for a plain `chalice deploy`: first its resources' template, then, given the "
+        "outputs of that stack, the project itself. Nothing is sent anywhere. See docs/operations.md.",
+    )
+    direct.add_argument("out", type=Path, metavar="OUT", help="the folder to write, such as out/direct")
+    direct.add_argument("--stack", type=Path, metavar="FILE", help="what `aws cloudformation describe-stacks` printed")
+    direct.add_argument(
+        "--parameter-overrides", type=_assignment, nargs="+", default=[], metavar="NAME=VALUE", help="as for the stack"
+    )
+    direct.set_defaults(run=_direct)
+
     test = commands.add_parser("test", help="run the tests; what follows goes to pytest")
     test.set_defaults(run=_test)
     return parser
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if number not in _PORTS:
-        raise argparse.ArgumentTypeError(f"{number} is no port that needs no root: take 1024 to 65535")
-    return number
+    if not text.isdecimal() or int(text) not in _PORTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port that can be used without root: take 1024 to 65535")
+    return int(text)
+
+
+def _groups(text: str) -> list[str]:
+    from chalicelib.model.names import group_fault
+
+    groups = [name.strip() for name in text.split(",") if name.strip()]
+    for name in groups:
+        fault = group_fault(name)
+        if fault:
+            raise argparse.ArgumentTypeError(f"{name!r} is no group: {fault}. Write: --groups producer,consumer")
+    return groups
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE. Write: JwtAudience=cloakroom")
+    return name, value
 
 
 def _up(options: argparse.Namespace) -> None:
@@ -130,11 +167,17 @@ def _info(options: argparse.Namespace) -> None:
 def _token(options: argparse.Namespace) -> None:
     from devtool.info import ready
     from devtool.issuer import Issuer, load_key
+    from devtool.seed import first_groups
 
     workspace = default_workspace()
     issuer = Issuer(load_key(workspace.issuer_key), ready(workspace).aws_endpoint_url)
-    groups = [name.strip() for name in options.groups.split(",") if name.strip()]
-    sys.stdout.write(issuer.token(options.sub, groups, options.ttl) + "\n")
+    strangers = [group for group in options.groups if group not in first_groups()]
+    if strangers:
+        sys.stderr.write(
+            f"dev: {', '.join(strangers)}: not among the groups that a deployment begins with "
+            f"({', '.join(first_groups())}); without a policy in the table such a group may do nothing\n"
+        )
+    sys.stdout.write(issuer.token(options.sub, options.groups, options.ttl) + "\n")
 
 
 def _demo(_: argparse.Namespace) -> None:
@@ -157,6 +200,21 @@ def _local(options: argparse.Namespace) -> None:
     from devtool.local import serve
 
     serve(default_workspace(), options.port)
+
+
+def _direct(options: argparse.Namespace) -> None:
+    from devtool import direct
+
+    out: Path = options.out
+    if options.stack is None:
+        if options.parameter_overrides:
+            raise DevError("--parameter-overrides are the project's: give --stack FILE with them")
+        say(f"wrote {direct.render_resources(out)}. Deploy it, then come again with --stack (docs/operations.md)")
+        return
+    complete = direct.render_project(out, options.stack, dict(options.parameter_overrides))
+    say(f"wrote {out}. Deploy it: chalice --project-dir {out} deploy --stage {direct.STAGE}")
+    if not complete:
+        say("It has no WebSocket address yet: after that deploy, run this command and the deploy once more")
 
 
 def _test(options: argparse.Namespace) -> int:

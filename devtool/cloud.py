@@ -76,7 +76,7 @@ class Cloud:
             self.pump = Pump(self.endpoint, expiry_interval=expiry_interval).start()
         if not current:
             with step("writing the groups' policies"):
-                seed(info)
+                seed(info.aws_endpoint_url, info.table)
             self._remember(wanted)
         return info
 

@@ -126,7 +126,7 @@ def require_free(port: int) -> None:
             probe.bind((HOST, port))
         except OSError as error:
             raise PortTaken(
-                f"port {port} is taken ({error.strerror}). Take another: ./dev up --port {port + 10}"
+                f"port {port} is taken ({error.strerror}). Take one that is free: --port {free_port()}"
             ) from error
 
 

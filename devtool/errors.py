@@ -25,6 +25,10 @@ class PackagingFailed(DevError):
     """`chalice package` did not make a template."""
 
 
+class DirectFailed(DevError):
+    """The project for a plain `chalice deploy` was not rendered."""
+
+
 class DeployFailed(DevError):
     """The stack was not created or updated."""
 

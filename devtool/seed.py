@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
 
 from chalicelib.model.clock import SECOND
 from chalicelib.store.policies import Policies
@@ -12,15 +11,16 @@ from chalicelib.store.table import Table
 from devtool import environment
 from devtool.workspace import PROJECT
 
-if TYPE_CHECKING:
-    from devtool.info import Info
-
 GROUPS = PROJECT / "infrastructure" / "groups.json"
 
 
-def seed(info: Info) -> None:
+def first_groups() -> list[str]:
+    """Name the groups that a deployment begins with."""
+    return [policy["group"] for policy in json.loads(GROUPS.read_text())]
+
+
+def seed(endpoint: str, table: str) -> None:
     """Write the policies of `infrastructure/groups.json`, in place of those that are there."""
-    table = Table(environment.client("dynamodb", info.aws_endpoint_url), info.table)
-    policies = Policies(table, now=lambda: int(time.time() * SECOND))
+    policies = Policies(Table(environment.client("dynamodb", endpoint), table), now=lambda: int(time.time() * SECOND))
     for policy in json.loads(GROUPS.read_text()):
         policies.put(policy)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.config import SETTINGS, read_settings
-from chalicelib.errors import Misconfigured
+from chalicelib.errors import Misconfigured, NoSocketYet
 
 WHOLE = {
     "TABLE_NAME": "table",
@@ -51,3 +51,11 @@ def test_all_missing_settings_are_named_at_once() -> None:
 def test_an_unknown_way_of_telling_failures_is_refused() -> None:
     with pytest.raises(Misconfigured, match="EVENT_FAILURES is 'ignore'; it must be `report` or `raise`"):
         read_settings({**WHOLE, "EVENT_FAILURES": "ignore"})
+
+
+def test_the_sockets_address_is_given_once_there_is_one() -> None:
+    to_come = read_settings({**WHOLE, "WEBSOCKET_URL": "wss://not-deployed-yet.invalid"})
+
+    assert read_settings(WHOLE).socket == "wss://ws.example/api"
+    with pytest.raises(NoSocketYet):
+        assert to_come.socket

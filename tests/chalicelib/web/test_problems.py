@@ -52,6 +52,7 @@ def test_the_statuses_of_the_contract_are_these() -> None:
         "bad_ticket": 403,
         "unavailable": 503,
         "throttled": 503,
+        "no_socket_yet": 503,
         "conflict": 503,
         "seal_broken": 500,
         "misconfigured": 503,
