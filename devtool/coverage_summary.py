@@ -1,4 +1,7 @@
-"""A pytest plugin: branch coverage in the summary, so that pytest's closing line stays the last one."""
+"""A pytest plugin: branch coverage in the summary, so that pytest's closing line stays the last one.
+
+Counted is what the tests call in their own process; what the deployed functions do for tests over the wire is not.
+"""
 
 from __future__ import annotations
 
@@ -40,4 +43,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not config.invocation_params.args or config.args == config.getini("testpaths"):
         terminalreporter.section("coverage by branch")
         terminalreporter.write(table.getvalue())
-    terminalreporter.write_line(f"coverage by branch: {total:.1f} % (by file: {TABLE.relative_to(PROJECT)})")
+    terminalreporter.write_line(
+        f"coverage by branch (app, chalicelib; this process): {total:.1f} % (by file: {TABLE.relative_to(PROJECT)})"
+    )
