@@ -6,11 +6,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devtool.testing import wait_for
 from tests.stack.between import Between, Reply, Request, environment_of
 from tests.stack.figures import show
 from tests.stack.watching import Caller, Message, RawSocket, Watcher, registry, somebody
@@ -121,27 +121,30 @@ def test_a_client_whose_posts_stall_costs_the_others_no_message_and_no_job_anyth
         consumer.join() as slow,
     ):
         slow.snapshot()
+        producer.hand_in(somebody("auth0"))  # starts the functions, which is not what is measured here
+        assert cloud.settle()
         gateway.stalled_id = registry(cloud, alice)[0]["connection"]["S"]
         with joined(cloud, alice, 20) as watchers:
             began = time.monotonic()
             jobs = [producer.hand_in(alice, provider=f"provider-{number}") for number in range(JOBS)]
-            wait_for(lambda: all(ended(producer, job) for job in jobs), 10)
-            jobs_took = time.monotonic() - began
             heard = [watcher.updates(2 * JOBS, seconds=40) for watcher in watchers]
             took = time.monotonic() - began
         gateway.release()
         cloud.settle()
 
+    longest = max(life_of(message["job"]) for messages in heard for message in messages)
     show(
         capsys,
-        f"1 stalled client beside 20: {JOBS} jobs ended within {jobs_took:.2f} s, "
+        f"1 stalled client beside 20: each of {JOBS} jobs ended within {longest:.2f} s, "
         f"{2 * JOBS} messages each within {took:.2f} s, {gateway.stalled} posts stalled",
     )
     assert all(is_whole(messages, jobs) for messages in heard)
     assert gateway.stalled > 0
-    assert jobs_took < 5
-    assert took < 30
+    assert longest < 10
+    assert took < 60
 
 
-def ended(caller: Caller, job: str) -> bool:
-    return caller.ask("GET", f"/jobs/{job}").body["status"] == "SUCCEEDED"
+def life_of(job: dict[str, Any]) -> float:
+    """Return the seconds from a job's acceptance to its end."""
+    created, updated = (datetime.fromisoformat(job[name]) for name in ("created_at", "updated_at"))
+    return (updated - created).total_seconds()
