@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devtool import environment, packaging
-from devtool.errors import PackagingFailed
+from devtool import direct, environment, packaging
+from devtool.errors import DirectFailed, PackagingFailed
 from devtool.progress import say
 from devtool.setup import SetupError, install
 from devtool.workspace import PROJECT, default_workspace
@@ -56,14 +56,16 @@ def _run(program: Path, *arguments: str) -> tuple[bool, str]:
 
 
 def _lint_template() -> tuple[bool, str]:
-    """Lint the template that goes to AWS, as packaged, not as it is changed for the local cloud."""
+    """Lint the templates that go to AWS, as packaged and rendered, not as they are changed for the local cloud."""
     folder = PROJECT / ".local" / "lint-venv"
     try:
         install(folder, PROJECT / "devtool" / "requirements-lint.txt", PROJECT)
         packaged = packaging.package(default_workspace().logs)
-    except (SetupError, PackagingFailed) as error:
+        resources = direct.render_resources(default_workspace().local / "direct")
+    except (SetupError, PackagingFailed, DirectFailed) as error:
         return False, str(error)
-    return _run(folder / "bin" / "cfn-lint", *_cfn_lint_options(), "--template", str(packaged / "sam.json"))
+    templates = (str(packaged / "sam.json"), str(resources))
+    return _run(folder / "bin" / "cfn-lint", *_cfn_lint_options(), "--template", *templates)
 
 
 def _cfn_lint_options() -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ def run(arguments: Sequence[str]) -> int:
     command = [sys.executable, "-W", "ignore:Module", "-m", "coverage", "run", "--branch", "-m", "pytest"]
     plugin = ["-p", "devtool.coverage_summary"]
     process = subprocess.Popen([*command, *plugin, *arguments], cwd=PROJECT, env=environment.for_child(None) | _COLOR)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     while True:
         try:
             return process.wait()
