@@ -123,6 +123,7 @@ class Wiring:
             registry=self.connections,
             open_jobs=self.open_jobs,
             post=self.post,
+            hang_up=self.post.hang_up,
             pool=self.pushing_pool,
             now=now,
             fact=log.fact,

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from http import HTTPStatus
 from typing import Any
 
 from chalicelib.notify.tell import GoneAway, NotDelivered
 
 _GONE = frozenset({"GoneException", "410"})
+_PAUSE = 0.05
+"""Seconds before the one repetition of a post that API Gateway turned away for lack of capacity."""
+
+
+class Overloaded(NotDelivered):
+    """API Gateway has no capacity for this message at this moment."""
+
+    code = "overloaded"
 
 
 class ConnectionsApi:
@@ -17,14 +27,27 @@ class ConnectionsApi:
 
     def __call__(self, connection_id: str, message: bytes) -> None:
         """Post one message. Raises GoneAway, or NotDelivered after the client's time-outs."""
+        try:
+            self._ask("post_to_connection", ConnectionId=connection_id, Data=message)
+        except Overloaded:
+            time.sleep(_PAUSE)
+            self._ask("post_to_connection", ConnectionId=connection_id, Data=message)
+
+    def hang_up(self, connection_id: str) -> None:
+        """Close a socket. Raises GoneAway if it is closed already, or NotDelivered after the client's time-outs."""
+        self._ask("delete_connection", ConnectionId=connection_id)
+
+    def _ask(self, operation: str, **arguments: object) -> None:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  cold starts pay for it
 
         try:
-            self._client.post_to_connection(ConnectionId=connection_id, Data=message)
+            getattr(self._client, operation)(**arguments)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if code in _GONE:
                 raise GoneAway from None
-            raise NotDelivered(f"@connections answered {code}") from None
+            is_full = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+            raise (Overloaded if is_full else NotDelivered)(f"@connections answered {code}") from None
         except BotoCoreError as error:
             raise NotDelivered(f"@connections did not answer: {type(error).__name__}") from None

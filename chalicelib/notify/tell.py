@@ -44,6 +44,13 @@ class Post(Protocol):
         """Raise GoneAway, or NotDelivered, within seconds."""
 
 
+class HangUp(Protocol):
+    """How a socket is closed from our side."""
+
+    def __call__(self, connection_id: str) -> None:
+        """Raise GoneAway if it is closed already, or NotDelivered, within seconds."""
+
+
 class Registry(Protocol):
     """Which connections there are."""
 
@@ -68,6 +75,7 @@ class Teller:
     registry: Registry
     open_jobs: OpenJobs
     post: Post
+    hang_up: HangUp
     pool: Executor
     now: Callable[[], int]
     fact: Callable[..., None]
@@ -118,11 +126,19 @@ class Teller:
             self._forget(connection)
             self.fact("connection.gone", connection=connection.id, principal=connection.watch.principal)
         except CloakroomError as error:
-            # One slow client: what is left of this batch for it is dropped. It sees the gap by `seq` and its next
-            # snapshot fills it. Trying again here would hold up everybody else's messages.
+            # One slow client: trying again would hold up everybody else's messages, and going on would leave a gap that
+            # it cannot see. So its socket is closed: it joins again, and the snapshot fills the gap.
+            self._close(connection)
             self.fact("push.dropped", connection=connection.id, code=error.code, messages=len(jobs))
         else:
             self.fact("push.sent", connection=connection.id, messages=len(jobs) + is_new)
+
+    def _close(self, connection: Connection) -> None:
+        try:
+            self.hang_up(connection.id)
+        except CloakroomError as error:
+            self.fact("connection.not_closed", connection=connection.id, code=error.code)
+        self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:
         try:

@@ -38,7 +38,7 @@ class StallingGateway(Between):
         self._released = threading.Event()
 
     def answer(self, request: Request) -> Reply:
-        if request.path.endswith(f"/@connections/{self.stalled_id}"):
+        if request.method == "POST" and request.path.endswith(f"/@connections/{self.stalled_id}"):
             self.stalled += 1
             self._released.wait(10)  # longer than a function may wait, shorter than a test
             return Reply(504, [], b"")
@@ -130,7 +130,9 @@ def test_a_client_whose_posts_stall_costs_the_others_no_message_and_no_job_anyth
             heard = [watcher.updates(2 * JOBS, seconds=40) for watcher in watchers]
             took = time.monotonic() - began
         gateway.release()
+        closed = slow.is_closed_within(10)
         cloud.settle()
+        left = {item["connection"]["S"] for item in registry(cloud, alice)}
 
     longest = max(life_of(message["job"]) for messages in heard for message in messages)
     show(
@@ -140,6 +142,8 @@ def test_a_client_whose_posts_stall_costs_the_others_no_message_and_no_job_anyth
     )
     assert all(is_whole(messages, jobs) for messages in heard)
     assert gateway.stalled > 0
+    assert closed, "a client that missed a message must see it, join again and get a snapshot"
+    assert gateway.stalled_id not in left
     assert longest < 10
     assert took < 60
 

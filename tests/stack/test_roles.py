@@ -22,7 +22,9 @@ FOLDER = Path(__file__).parents[2] / ".chalice"
 CONFIG = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
 
 LOGS = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${AWS::StackName}-*"
-SOCKETS = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${WebsocketAPI}/api/POST/@connections/*"
+_SOCKET = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${WebsocketAPI}/api/%s/@connections/*"
+SOCKETS = _SOCKET % "POST"
+CLOSING = _SOCKET % "DELETE"
 OPEN_JOBS = "${Table.Arn}/index/open-jobs"
 
 EVERYBODY = {
@@ -62,6 +64,7 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
         ("dynamodb:DeleteItem", "Table.Arn"): "forget a connection that is gone",
         ("dynamodb:Query", OPEN_JOBS): "the snapshot for who has joined",
         ("execute-api:ManageConnections", SOCKETS): "push",
+        ("execute-api:ManageConnections", CLOSING): "close the socket of a client that takes no message",
     },
     "work": {
         ("sqs:ReceiveMessage", "WorkQueue.Arn"): "Lambda polls with the function's role",
@@ -95,10 +98,16 @@ def policy(function: str) -> dict[str, Any]:
 
 def granted(function: str) -> list[tuple[str, str]]:
     return [
-        (action, name_of(statement["Resource"]))
+        (action, name_of(resource))
         for statement in policy(function)["Statement"]
         for action in statement["Action"]
+        for resource in resources(statement)
     ]
+
+
+def resources(statement: dict[str, Any]) -> list[object]:
+    stated = statement["Resource"]
+    return stated if isinstance(stated, list) else [stated]
 
 
 def name_of(resource: object) -> str:
@@ -127,8 +136,9 @@ def test_no_policy_is_wide(function: str) -> None:
         assert statement["Effect"] == "Allow"
         assert isinstance(statement["Action"], list)
         assert not any("*" in action for action in statement["Action"])
-        assert name_of(statement["Resource"]) != "*"
-        assert name_of(statement["Resource"]).count("*") <= 1
+        for resource in resources(statement):
+            assert name_of(resource) != "*"
+            assert name_of(resource).count("*") <= 1
 
 
 USES: dict[str, Callable[[Api, str, str], int]] = {

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
 
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 if TYPE_CHECKING:
@@ -121,6 +121,17 @@ class Watcher:
         except TimeoutError:
             return True
         return False
+
+    def is_closed_within(self, seconds: float) -> bool:
+        """Tell whether the other side closes the socket in so long, whatever it says before."""
+        deadline = time.monotonic() + seconds
+        try:
+            while True:
+                self.next(max(0.0, deadline - time.monotonic()))
+        except ConnectionClosed:
+            return True
+        except TimeoutError:
+            return False
 
     def say(self, message: object) -> Message:
         """Send a message (text as it is, anything else as JSON) and return the next that comes."""

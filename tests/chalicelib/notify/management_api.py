@@ -9,10 +9,11 @@ from typing import Self
 
 
 class ManagementApi:
-    """Serve `POST /api/@connections/{id}` on loopback; remember what came, answer as told."""
+    """Serve `POST` and `DELETE /api/@connections/{id}` on loopback; remember what came, answer as told."""
 
     def __init__(self) -> None:
         self.posts: list[tuple[str, bytes]] = []
+        self.closed: list[str] = []
         self.status = 200
         self.error = ""
         self.delay = 0.0
@@ -26,6 +27,10 @@ class ManagementApi:
                     self._answer()
                 except OSError:
                     self.close_connection = True  # the client went away: what the test is about
+
+            def do_DELETE(self) -> None:
+                outer.closed.append(self.path)
+                self._answer()
 
             def _answer(self) -> None:
                 self.send_response(outer.status)

@@ -27,6 +27,7 @@ class Posts:
     slow: dict[str, float] = field(default_factory=dict)
     opening: dict[str, int] = field(default_factory=dict)
     tries: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
 
     def __call__(self, connection_id: str, message: bytes) -> None:
         self.tries.append(connection_id)
@@ -41,6 +42,11 @@ class Posts:
             raise GoneAway
         self.sent.append((connection_id, json.loads(message)))
         self.at[connection_id] = time.monotonic()
+
+    def hang_up(self, connection_id: str) -> None:
+        self.closed.append(connection_id)
+        if connection_id in self.gone:
+            raise GoneAway
 
     def to(self, connection_id: str) -> list[str]:
         """Return what one client heard: snapshots, and jobs with their number."""

@@ -52,7 +52,7 @@ def test_a_connection_that_is_closed_has_gone_away(api: ManagementApi, error: st
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(403, "ForbiddenException"), (413, "PayloadTooLargeException"), (429, "LimitExceededException")],
+    [(403, "ForbiddenException"), (413, "PayloadTooLargeException")],
 )
 def test_another_refusal_is_not_delivered(api: ManagementApi, status: int, error: str) -> None:
     api.status, api.error = status, error
@@ -61,13 +61,27 @@ def test_another_refusal_is_not_delivered(api: ManagementApi, status: int, error
         post_to(api.url)("c1", b"x")
 
 
-def test_a_server_error_is_not_delivered_and_not_tried_again(api: ManagementApi) -> None:
-    api.status = 500
+@pytest.mark.parametrize(("status", "error"), [(429, "LimitExceededException"), (500, "500")])
+def test_a_post_for_which_there_is_no_capacity_is_tried_once_more(api: ManagementApi, status: int, error: str) -> None:
+    api.status, api.error = status, error
 
-    with pytest.raises(NotDelivered):
+    with pytest.raises(NotDelivered, match=f"@connections answered {error}"):
         post_to(api.url)("c1", b"x")
 
-    assert len(api.posts) == 1
+    assert len(api.posts) == 2
+
+
+def test_a_socket_is_closed_by_its_id(api: ManagementApi) -> None:
+    post_to(api.url).hang_up("AbC=")
+
+    assert api.closed == ["/api/@connections/AbC%3D"]
+
+
+def test_a_socket_that_is_closed_already_has_gone_away(api: ManagementApi) -> None:
+    api.status, api.error = 410, "GoneException"
+
+    with pytest.raises(GoneAway):
+        post_to(api.url).hang_up("c1")
 
 
 def test_a_client_that_takes_too_long_is_not_delivered_within_the_time_out(api: ManagementApi) -> None:

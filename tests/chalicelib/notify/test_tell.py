@@ -46,7 +46,15 @@ def teller(  # noqa: PLR0917  its parts are fixtures
     registry: CountedRegistry, table: Table, posts: Posts, pool: Executor, clock: Clock, facts: Facts
 ) -> Teller:
     clock.pass_seconds(60)  # the connections of these tests have joined a minute ago
-    return Teller(registry=registry, open_jobs=OpenJobs(table), post=posts, pool=pool, now=clock, fact=facts)
+    return Teller(
+        registry=registry,
+        open_jobs=OpenJobs(table),
+        post=posts,
+        hang_up=posts.hang_up,
+        pool=pool,
+        now=clock,
+        fact=facts,
+    )
 
 
 def change(number: int, rev: int = 1, **changes: Any) -> JobChange:
@@ -232,7 +240,21 @@ def test_a_slow_connection_holds_up_nobody_else_and_keeps_its_place(
     assert took < 1.8  # less than three time-outs: one for both, not one for each of three messages
     assert posts.tries.count("slow-1") == 1
     assert {"event": "push.dropped", "connection": "slow-1", "code": "not_delivered", "messages": 3} in facts.heard
-    assert len(list(registry.inner.of(JANE, NOW))) == 3
+    assert sorted(posts.closed) == ["slow-1", "slow-2"]
+    assert [connection.id for connection in registry.inner.of(JANE, NOW)] == ["here"]
+
+
+def test_a_socket_that_cannot_be_closed_is_forgotten_all_the_same(
+    teller: Teller, registry: CountedRegistry, posts: Posts, facts: Facts
+) -> None:
+    """It hears nothing more; API Gateway ends it, and its client joins again."""
+    posts.slow, posts.gone = {"slow": 0.01}, {"slow"}
+    registry.inner.join(a_connection("slow"))
+
+    teller.tell([change(1)])
+
+    assert list(registry.inner.of(JANE, NOW)) == []
+    assert {"event": "connection.not_closed", "connection": "slow", "code": "connection_gone"} in facts.heard
 
 
 def test_when_the_registry_does_not_answer_nothing_is_told(
@@ -268,6 +290,7 @@ def test_a_snapshot_that_cannot_be_read_is_dropped_and_harms_nobody(
 
     assert posts.to("here") == [f"{an_id(1)}:1"]
     assert {"event": "push.dropped", "connection": "new", "code": "unreadable", "messages": 1} in facts.heard
+    assert posts.closed == ["new"]
 
 
 def test_an_ended_job_is_told_with_its_result(teller: Teller, registry: CountedRegistry, posts: Posts) -> None:
