@@ -119,7 +119,10 @@ def test_after_the_first_deploy_the_socket_is_named_and_may_be_posted_to(out: Pa
         for statement in policies(out)["policy-notify"]["Statement"]
         if statement["Action"] == ["execute-api:ManageConnections"]
     ]
-    assert posting == "arn:aws-cn:execute-api:cn-north-1:123456789012:ws123/api/POST/@connections/*"
+    assert posting == [
+        "arn:aws-cn:execute-api:cn-north-1:123456789012:ws123/api/POST/@connections/*",
+        "arn:aws-cn:execute-api:cn-north-1:123456789012:ws123/api/DELETE/@connections/*",
+    ]
     assert (out / ".chalice" / "deployed" / "direct.json").is_file()
 
 
