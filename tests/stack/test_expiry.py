@@ -72,7 +72,9 @@ def test_expires_at_comes_before_expires_in_and_that_before_a_jwt(api: Api) -> N
         return datetime.fromisoformat(api.get(f"/tokens/{token_id}", api.consumer(subject)).json["expires_at"])
 
     assert expiry() == in_claim
-    assert timedelta(0) <= datetime.now(UTC) + timedelta(seconds=90) - expiry(expires_in="90") < timedelta(seconds=9)
+    before = datetime.now(UTC)
+    counted = expiry(expires_in="90")  # from acceptance, in whole seconds
+    assert before + timedelta(seconds=89) < counted <= datetime.now(UTC) + timedelta(seconds=90)
     assert expiry(expires_in=90, expires_at="2040-01-01T13:00:00+01:00") == at_first
 
 
