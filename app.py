@@ -11,6 +11,8 @@ from chalice.app import Chalice, Request, Response
 
 from chalicelib import log
 from chalicelib.config import QUEUE_ARN_AT_IMPORT, STREAM_ARN_AT_IMPORT
+from chalicelib.model.job import age_ms
+from chalicelib.model.overdue import SWEEP_RUN
 from chalicelib.web import answers
 from chalicelib.web.problems import answered, settled
 from chalicelib.web.requests import Query, allow, caller_of, identifier, json_body
@@ -134,6 +136,26 @@ def show_job(job_id: str) -> Response:
     return answers.job(job)
 
 
+@app.route("/jobs/{job_id}/cancel", methods=["POST"], authorizer=authorize, content_types=ANY)
+@answered
+def cancel_job(job_id: str) -> Response:
+    """Stop an open job before its next step."""
+    caller, _ = _asked()
+    job = wired.control.cancel(caller, identifier(job_id))
+    log.fact("job.cancelled", job=job.id, type=job.type, after_ms=age_ms(job, job.updated_at))
+    return answers.accepted(job)
+
+
+@app.route("/jobs/{job_id}/retry", methods=["POST"], authorizer=authorize, content_types=ANY)
+@answered
+def retry_job(job_id: str) -> Response:
+    """Send a failed job round again."""
+    caller, _ = _asked()
+    job = wired.control.retry(caller, identifier(job_id))
+    log.fact("job.retried", job=job.id, type=job.type)
+    return answers.accepted(job)
+
+
 @app.route("/tickets", methods=["POST"], authorizer=authorize, content_types=ANY)
 @answered
 def issue_ticket() -> Response:
@@ -186,11 +208,19 @@ def notify(event: Any) -> dict[str, Any]:
     return wired.notify(event.to_dict()["Records"])
 
 
-@app.on_sqs_message(queue_arn=QUEUE_ARN_AT_IMPORT, batch_size=10, maximum_concurrency=3)
+# One message a worker: so the cap on workers is the cap on jobs at work, and one that dies takes no other job with it.
+@app.on_sqs_message(queue_arn=QUEUE_ARN_AT_IMPORT, batch_size=1, maximum_concurrency=3)
 def work(event: Any) -> dict[str, Any]:
-    """Do each job that the queue brings."""
+    """Do the job that the queue brings."""
     log.begin(function="work", request_id=_invocation(event))
     return wired.work(event.to_dict()["Records"])
+
+
+@app.schedule("rate(1 minute)")
+def sweep(event: Any) -> dict[str, int]:
+    """Look after open jobs that are overdue: send them round again, or end them."""
+    log.begin(function="sweep", request_id=_invocation(event))
+    return wired.sweep.run(until=now() + SWEEP_RUN)
 
 
 # Sockets -------------------------------------------------------------------------------------------------

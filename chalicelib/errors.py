@@ -84,6 +84,12 @@ class TooShortLived(Refused):
     code = "token_too_short_lived"
 
 
+class IllegalTransition(Refused):
+    """The job is in a state that does not allow this."""
+
+    code = "illegal_transition"
+
+
 class Gone(Refused):
     """The token can no longer be collected."""
 
@@ -121,6 +127,12 @@ class Throttled(Unavailable):
     """The table is taking no more requests at this moment. Try again shortly."""
 
     code = "throttled"
+
+
+class LeaseLost(CloakroomError):
+    """The job is no longer this attempt's: its lease ran out, or it was cancelled or ended."""
+
+    code = "lease_lost"
 
 
 class NoSocketYet(Unavailable):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 import traceback
 from typing import TYPE_CHECKING
 
 from chalicelib.errors import CloakroomError
+from chalicelib.metrics import embedded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +34,10 @@ def add(**fields: object) -> None:
 
 
 def fact(event: str, **fields: object) -> None:
-    """Log one outcome. Values are numbers, booleans or short text; None is left out."""
-    line = {"event": event, **_about, **fields}
-    sys.stdout.write(json.dumps(_plain(line), separators=(",", ":")) + "\n")
+    """Log one outcome, which may be a metric too. Values are numbers, booleans or short text; None is left out."""
+    line = _plain({"event": event, "stage": _stage(), **_about, **fields})
+    line |= embedded(event, line, time.time_ns() // 1_000_000)
+    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
     sys.stdout.flush()
 
 
@@ -47,6 +51,10 @@ def failure(event: str, error: Exception, **fields: object) -> None:
     where = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     reason = error.detail if isinstance(error, CloakroomError) else None
     fact(event, level="error", error=type(error).__name__, reason=reason, where=where, **fields)
+
+
+def _stage() -> str:
+    return os.environ.get("STAGE", "local")
 
 
 def _plain(line: Mapping[str, object]) -> dict[str, object]:

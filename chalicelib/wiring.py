@@ -5,6 +5,7 @@ opens what it uses and nothing else.
 from __future__ import annotations
 
 import os
+import random
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,15 +19,19 @@ if TYPE_CHECKING:
     from chalicelib.admit.bearer import Verifier
     from chalicelib.collect.read import Counter
     from chalicelib.intake.accept import Intake
+    from chalicelib.intake.control import Control
     from chalicelib.intake.delete import Deletion
     from chalicelib.notify.post import ConnectionsApi
     from chalicelib.notify.sockets import Sockets, Usher
     from chalicelib.notify.tell import Teller
     from chalicelib.process.handlers import Advance, Notify, Reporting, Work
+    from chalicelib.process.messages import WorkQueue
     from chalicelib.process.steps import Steps
+    from chalicelib.process.sweep import Sweep
     from chalicelib.seal.sealer import Sealer
     from chalicelib.store.connections import Connections
     from chalicelib.store.jobs import Jobs
+    from chalicelib.store.leases import Leases
     from chalicelib.store.open_jobs import OpenJobs
     from chalicelib.store.policies import Policies
     from chalicelib.store.table import Table
@@ -79,11 +84,23 @@ class Wiring:
     @cached_property
     def steps(self) -> Steps:
         """Moves jobs on."""
-        from chalicelib.process.messages import WorkQueue  # noqa: PLC0415
         from chalicelib.process.steps import Steps  # noqa: PLC0415
 
-        queue = WorkQueue(_client("sqs"), self.settings.queue_url)
-        return Steps(outcomes=self.jobs, queue=queue, now=now, fact=log.fact)
+        return Steps(outcomes=self.jobs, queue=self.queue, now=now, fact=log.fact)
+
+    @cached_property
+    def queue(self) -> WorkQueue:
+        """The queue of work that may call anybody else."""
+        from chalicelib.process.messages import WorkQueue  # noqa: PLC0415
+
+        return WorkQueue(_client("sqs"), self.settings.queue_url)
+
+    @cached_property
+    def leases(self) -> Leases:
+        """The open jobs, as claimants and the sweep write them."""
+        from chalicelib.store.leases import Leases  # noqa: PLC0415
+
+        return Leases(self.table)
 
     @cached_property
     def advance(self) -> Advance:
@@ -91,7 +108,7 @@ class Wiring:
         from chalicelib.process.handlers import Advance  # noqa: PLC0415
         from chalicelib.store.records import read_record  # noqa: PLC0415
 
-        return Advance(read=read_record, steps=self.steps, reporting=self._reporting)
+        return Advance(read=read_record, steps=self.steps, reporting=self._reporting("advance"))
 
     @cached_property
     def notify(self) -> Notify:
@@ -99,20 +116,61 @@ class Wiring:
         from chalicelib.process.handlers import Notify  # noqa: PLC0415
         from chalicelib.store.records import read_record  # noqa: PLC0415
 
-        return Notify(read=read_record, tell=self.teller.tell, reporting=self._reporting)
+        return Notify(read=read_record, tell=self.teller.tell, reporting=self._reporting("notify"))
 
     @cached_property
     def work(self) -> Work:
         """The queue's consumer."""
         from chalicelib.process.handlers import Work  # noqa: PLC0415
+        from chalicelib.process.worker import Worker  # noqa: PLC0415
 
-        return Work(steps=self.steps, reporting=self._reporting)
+        worker = Worker(
+            outcomes=self.jobs,
+            leases=self.leases,
+            queue=self.queue,
+            now=now,
+            chance=random.random,
+            owner=secrets.token_hex(8),
+            fact=log.fact,
+            failure=log.failure,
+        )
+        return Work(worker=worker, reporting=self._reporting("work"))
 
-    @property
-    def _reporting(self) -> Reporting:
+    @cached_property
+    def sweep(self) -> Sweep:
+        """Looks after overdue jobs."""
+        from chalicelib.process.sweep import Sweep  # noqa: PLC0415
+
+        return Sweep(
+            index=self.open_jobs,
+            leases=self.leases,
+            queue=self.queue,
+            pool=self.settling_pool,
+            now=now,
+            fact=log.fact,
+            failure=log.failure,
+        )
+
+    def _reporting(self, source: str) -> Reporting:
         from chalicelib.process.handlers import Reporting  # noqa: PLC0415
+        from chalicelib.store.quarantine import Quarantine  # noqa: PLC0415
 
-        return Reporting(mode=self.settings.event_failures, pool=self.settling_pool, failure=log.failure)
+        return Reporting(
+            source=source,
+            mode=self.settings.event_failures,
+            pool=self.settling_pool,
+            quarantine=Quarantine(self.table),
+            now=now,
+            fact=log.fact,
+            failure=log.failure,
+        )
+
+    @cached_property
+    def control(self) -> Control:
+        """Stops jobs and sends them round again."""
+        from chalicelib.intake.control import Control  # noqa: PLC0415
+
+        return Control(jobs=self.jobs, leases=self.leases, now=now)
 
     @cached_property
     def teller(self) -> Teller:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devtool.errors import DevError
+from devtool.ops import commands as ops
 from devtool.progress import say
 from devtool.workspace import default_workspace
 
@@ -97,6 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
     local.add_argument("--port", type=_port, default=_LOCAL_PORT, help="where to listen (default: %(default)s)")
     local.set_defaults(run=_local)
 
+    ops.add(commands)
     direct = commands.add_parser(
         "direct",
         help="write a project for a plain chalice deploy",

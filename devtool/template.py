@@ -97,12 +97,36 @@ def silence_stream_mappings(template: Template) -> None:
             mapping["Properties"]["Enabled"] = False
 
 
+def write_numbers(template: Template) -> None:
+    """Write the default of each Number parameter where it is referred to: MiniStack resolves it to text.
+
+    Its SQS poller compares that with a number, fails each second, and the queue stands still.
+    """
+    numbers = {
+        name: int(parameter["Default"])
+        for name, parameter in template.get("Parameters", {}).items()
+        if parameter["Type"] == "Number"
+    }
+    template["Resources"] = _with_numbers(template["Resources"], numbers)
+
+
+def _with_numbers(value: Any, numbers: dict[str, int]) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"Ref"} and value["Ref"] in numbers:
+            return numbers[value["Ref"]]
+        return {name: _with_numbers(inner, numbers) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_numbers(inner, numbers) for inner in value]
+    return value
+
+
 _CHANGES: tuple[Callable[[Template], None], ...] = (
     drop_websocket_deployment,
     state_binary_types,
     pin_websocket_api,
     pin_rest_api,
     silence_stream_mappings,
+    write_numbers,
 )
 
 

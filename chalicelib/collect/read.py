@@ -75,7 +75,7 @@ class Counter:
     def job(self, caller: Caller, job_id: str) -> Job:
         """Return a job by its id."""
         job = self.jobs.job(job_id)
-        if not caller.may_see(_place(job), job.requester):
+        if not caller.may_see(job.place, job.requester):
             raise NotFound
         return job
 
@@ -147,7 +147,3 @@ def _allow(caller: Caller, path: str) -> None:
 
 def _expires_at(token: Token) -> str | None:
     return None if token.expires_at is None else rfc3339(token.expires_at * SECOND)
-
-
-def _place(job: Job) -> Place:
-    return Place(environment=job.environment, domain=job.domain, subject=job.subject, provider=job.provider)

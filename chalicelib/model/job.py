@@ -6,7 +6,9 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.model.clock import rfc3339
+from chalicelib.errors import IllegalTransition
+from chalicelib.model.clock import SECOND, rfc3339
+from chalicelib.model.token import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +42,26 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
 }
 """Every legal change of status. What is not here does not happen: each is a conditional write on the status left."""
 
+DISPATCH_GRACE = 60 * SECOND
+"""How long the stream and the queue have to bring a job to its worker before the sweep asks (microseconds)."""
+
+LEASE = 90 * SECOND
+"""How long a claimed job is its worker's alone: longer than the worker's function may run (60 s)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """How often a job type is tried, and for how long (microseconds)."""
+
+    attempts: int
+    lifetime: int
+
+
+BUDGETS: Mapping[Type, Budget] = {
+    Type.STORE: Budget(attempts=20, lifetime=86_400 * SECOND),
+    Type.REVOKE: Budget(attempts=12, lifetime=86_400 * SECOND),
+}
+
 OPEN = frozenset({Status.PENDING, Status.IN_PROGRESS})
 ENDED = frozenset(Status) - OPEN
 
@@ -49,7 +71,10 @@ class Job:
     """One job as everybody who may watch it sees it. It never holds a secret.
 
     `accepted_at` and `updated_at` are microseconds since the epoch; `rev` rises by one with each change, so that a
-    watcher can tell an older message from a newer one.
+    watcher can tell an older message from a newer one. `attempts` rises with each claim and fences it: what an attempt
+    writes is conditional on it. `due_at` is when the sweep looks after an open job, `not_before` when a waiting one may
+    be tried again, `lease_until` when a claimed one may be claimed again, `deadline_at` when it ends in any case (all
+    microseconds since the epoch).
     """
 
     id: str
@@ -67,6 +92,18 @@ class Job:
     domain: str
     result: Mapping[str, object] | None = None
     error: Mapping[str, object] | None = None
+    allowed: int = 20
+    due_at: int = 0
+    deadline_at: int = 0
+    not_before: int = 0
+    lease_until: int = 0
+    owner: str | None = None
+    progress: Mapping[str, object] | None = None
+
+    @property
+    def place(self) -> Place:
+        """Whose token it is about, and whence."""
+        return Place(environment=self.environment, domain=self.domain, subject=self.subject, provider=self.provider)
 
     @property
     def is_open(self) -> bool:
@@ -90,7 +127,26 @@ def first_job(job_id: str, job_type: Type, token: Token, *, requester: str, now:
         provider=token.place.provider,
         environment=token.place.environment,
         domain=token.place.domain,
+        allowed=BUDGETS[job_type].attempts,
+        due_at=now + DISPATCH_GRACE,
+        deadline_at=now + BUDGETS[job_type].lifetime,
     )
+
+
+def age_ms(job: Job, now: int) -> int:
+    """Return how long ago a job was accepted, in milliseconds."""
+    return (now - job.accepted_at) // 1_000
+
+
+def due(job: Job, at: int) -> int:
+    """Return when the sweep looks after an open job that is due `at`: no later than the job's deadline."""
+    return min(at, job.deadline_at)
+
+
+def check_transition(before: Status, after: Status) -> None:
+    """Raise IllegalTransition, naming the state that was met, unless `before` may become `after`."""
+    if after not in TRANSITIONS[before]:
+        raise IllegalTransition(f"the job is {before}; it cannot become {after}", job_status=str(before))
 
 
 def job_view(job: Job) -> dict[str, object]:
@@ -112,6 +168,8 @@ def job_view(job: Job) -> dict[str, object]:
         },
         "links": {"self": f"/jobs/{job.id}", "token": f"/tokens/{job.token_id}"},
     }
+    if job.progress is not None:
+        view["progress"] = dict(job.progress)
     if job.result is not None:
         view["result"] = dict(job.result)
     if job.error is not None:

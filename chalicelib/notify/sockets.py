@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import BadTicket, NotFound
 from chalicelib.model import notice
-from chalicelib.model.token import Place
 from chalicelib.model.watch import Connection, Scope, Watch
 
 if TYPE_CHECKING:
@@ -69,8 +68,7 @@ class Usher:
     def _watch(self, caller: Caller, subject: str | None, job_id: str | None) -> Watch:
         if job_id is not None:
             job = self.jobs.job(job_id)
-            place = Place(environment=job.environment, domain=job.domain, subject=job.subject, provider=job.provider)
-            if not caller.may_see(place, job.requester):
+            if not caller.may_see(job.place, job.requester):
                 raise NotFound
             return Watch(principal=caller.principal, person=job.subject, scope=Scope.JOB, job_id=job.id)
         if subject is not None:

@@ -25,12 +25,13 @@ def each(
     *,
     group_of: Callable[[R], object],
     pool: Executor,
-    failed: Callable[[R, Exception], None],
+    set_aside: Callable[[R, Exception], bool],
 ) -> list[R]:
-    """Call `handle` for each record and return those that failed.
+    """Call `handle` for each record and return those that must come again.
 
-    Groups run side by side, the records of one group in order; behind a failed record the rest of its group waits
-    for the next delivery, or a later change would overtake an earlier one.
+    Groups run side by side, the records of one group in order. `set_aside` hears of each failure and tells whether that
+    record is out of the way: then its group goes on. Otherwise the rest of its group waits for the next delivery with
+    it, or a later change would overtake an earlier one.
     """
     groups: dict[object, list[R]] = {}
     for record in records:
@@ -41,8 +42,8 @@ def each(
             try:
                 handle(record)
             except Exception as error:  # noqa: BLE001  a record may fail in any way; the rest must go on
-                failed(record, error)
-                return group[position:]
+                if not set_aside(record, error):
+                    return group[position:]
         return []
 
     return [record for leftover in pool.map(run, groups.values()) for record in leftover]

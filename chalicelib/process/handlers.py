@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from chalicelib.errors import CloakroomError, Conflict, Unavailable, Unreadable
 from chalicelib.model.change import JobChange, Joined
+from chalicelib.model.quarantine import Sighting
 from chalicelib.process.batch import each, report
 from chalicelib.process.messages import read_message
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from chalicelib.process.steps import Steps
+    from chalicelib.process.worker import Worker
 
 Record = dict[str, Any]
 Mode = Literal["report", "raise"]
@@ -33,17 +36,47 @@ class Tell(Protocol):
         """Raise Unavailable when the registry does not answer."""
 
 
+class Quarantine(Protocol):
+    """Where failures are noted."""
+
+    def sighted(self, sighting: Sighting, now: int) -> bool:
+        """Tell whether what failed is set aside now."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reporting:
-    """How a batch is done and its failures are told. `failure` logs one."""
+    """How a batch is done and its failures are told. `fact` and `failure` log, `source` names the handler."""
 
+    source: str
     mode: Mode
     pool: Executor
+    quarantine: Quarantine
+    now: Callable[[], int]
+    fact: Callable[..., None]
     failure: Callable[..., None]
 
-    def failed(self, record: Record, error: Exception) -> None:
-        """Log that a record failed, by what finds it again."""
-        self.failure("record.failed", error, record=_sequence(record) or record.get("messageId"))
+    def set_aside(self, record: Record, error: Exception) -> bool:
+        """Note that a record failed and tell whether it is out of the way.
+
+        What only time can mend (the table, the queue) comes again for as long as the event source brings it. What no
+        time will mend is set aside at once, everything else when it has failed a few times. If the note cannot be
+        written, the record comes again: nothing is forgotten.
+        """
+        pointer, job_id = _pointer(record)
+        self.failure("record.failed", error, record=pointer, job=job_id)
+        if isinstance(error, Unavailable | Conflict) or not pointer:
+            return False
+        reason = error.code if isinstance(error, CloakroomError) else type(error).__name__
+        is_final = isinstance(error, Unreadable)
+        sighting = Sighting(source=self.source, pointer=pointer, job_id=job_id, reason=reason, is_final=is_final)
+        try:
+            is_aside = self.quarantine.sighted(sighting, self.now())
+        except Exception as second:  # noqa: BLE001  not noted means not set aside
+            self.failure("quarantine.failed", second, record=pointer)
+            return False
+        if is_aside:
+            self.fact("record.quarantined", source=self.source, record=pointer, job=job_id, reason=reason)
+        return is_aside
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +89,9 @@ class Advance:
 
     def __call__(self, records: Sequence[Record]) -> dict[str, Any]:
         """Move each record's job on, those of one job in order, and report what failed."""
-        failed = each(records, self._one, group_of=_partition, pool=self.reporting.pool, failed=self.reporting.failed)
+        failed = each(
+            records, self._one, group_of=_partition, pool=self.reporting.pool, set_aside=self.reporting.set_aside
+        )
         return report([_sequence(record) for record in failed], mode=self.reporting.mode)
 
     def _one(self, record: Record) -> None:
@@ -81,8 +116,8 @@ class Notify:
             try:
                 change = self.read(record)
             except Exception as error:  # noqa: BLE001  one record may be unreadable in any way; the rest go on
-                self.reporting.failed(record, error)
-                failed.append(record)
+                if not self.reporting.set_aside(record, error):
+                    failed.append(record)
             else:
                 if change is not None:
                     news.append(change)
@@ -98,16 +133,29 @@ class Notify:
 class Work:
     """The queue's consumer: does what calls anybody else, a few at a time."""
 
-    steps: Steps
+    worker: Worker
     reporting: Reporting
 
     def __call__(self, messages: Sequence[Record]) -> dict[str, Any]:
         """Do each message's job and report what failed; a failed message is seen again after its time-out."""
-        failed = each(messages, self._one, group_of=_body, pool=self.reporting.pool, failed=self.reporting.failed)
+        failed = each(messages, self._one, group_of=_body, pool=self.reporting.pool, set_aside=self.reporting.set_aside)
         return report([str(message.get("messageId", "")) for message in failed], mode=self.reporting.mode)
 
     def _one(self, message: Record) -> None:
-        self.steps.work(read_message(message))
+        self.worker.work(read_message(message))
+
+
+def _pointer(record: Record) -> tuple[str, str | None]:
+    """Return what finds a record or message again, and the id of its job where it says one."""
+    if "messageId" in record:
+        try:
+            return str(record["messageId"]), read_message(record)
+        except Unreadable:
+            return str(record["messageId"]), None
+    keys = _dynamodb(record).get("Keys")
+    partition = keys.get("pk", {}).get("S") if isinstance(keys, dict) else None
+    job_id = partition.removeprefix("JOB#") if isinstance(partition, str) and partition.startswith("JOB#") else None
+    return _sequence(record), job_id
 
 
 def _sequence(record: Record) -> str:

@@ -34,12 +34,12 @@ class WorkQueue:
         self._client = client
         self._url = url
 
-    def send(self, job_id: str) -> None:
-        """Queue a job. Raises Unavailable when it was not taken."""
+    def send(self, job_id: str, *, delay: int = 0) -> None:
+        """Queue a job, held back for `delay` seconds (900 at the most). Raises Unavailable when it was not taken."""
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  cold starts pay for it
 
         try:
-            self._client.send_message(QueueUrl=self._url, MessageBody=write_message(job_id))
+            self._client.send_message(QueueUrl=self._url, MessageBody=write_message(job_id), DelaySeconds=delay)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             raise Unavailable(f"the queue answered {code}") from None

@@ -1,12 +1,12 @@
-"""What each job type does: one function a type. A new type is a new function here and a line in its table."""
+"""What the stream does with a new job: settle in place what touches our own table only, queue the rest."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.errors import NotFound, Unreadable
-from chalicelib.model.job import Status, Type
+from chalicelib.errors import Unreadable
+from chalicelib.model.job import Status, Type, age_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,16 +17,10 @@ if TYPE_CHECKING:
 
 
 class Outcomes(Protocol):
-    """Where outcomes are written: each with its job's end, in one transaction."""
+    """Where a settled token is written, with its job's end, in one transaction."""
 
     def settle(self, job: Job, token: Token, now: int) -> Status | None:
         """Make a token current; None when the job had ended before."""
-
-    def erase(self, revocation: Job, now: int) -> bool:
-        """Erase a deleted token's secret; False when the job had ended before."""
-
-    def job(self, job_id: str) -> Job:
-        """Raise NotFound if there is none."""
 
 
 class Queue(Protocol):
@@ -38,7 +32,7 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Steps:
-    """The verbs of the event handlers. `fact` logs an outcome; `now` is in microseconds."""
+    """The verb of the stream's first consumer. `fact` logs an outcome; `now` is in microseconds."""
 
     outcomes: Outcomes
     queue: Queue
@@ -46,37 +40,27 @@ class Steps:
     fact: Callable[..., None]
 
     def advance(self, change: JobChange) -> None:
-        """Move an open job on: settle in place what touches our own table only, queue what may call anybody else."""
+        """Move an open job on: settle in place what touches our own table only, queue what may call anybody else.
+
+        Only a new job is queued, or one that is retried: whoever puts an open one off sends it at its time (the
+        worker behind its back-off, the sweep), and a second message each time would double a backlog.
+        """
         job = change.after
         if job.status is not Status.PENDING:
             return
         match job.type:
             case Type.STORE:
                 self._settle(job, change.token)
-            case Type.REVOKE:
+            case Type.REVOKE if change.before is None or change.before.status is Status.FAILED:
                 self.queue.send(job.id)
                 self.fact("job.queued", job=job.id, type=job.type)
-
-    def work(self, job_id: str) -> None:
-        """Do a queued job. A message that comes again, or late, changes nothing."""
-        try:
-            job = self.outcomes.job(job_id)
-        except NotFound:
-            # Past its time to live: whoever could ask for it was told that it is gone.
-            self.fact("work.expired", job=job_id)
-            return
-        if not job.is_open:
-            self.fact("work.repeated", job=job.id, type=job.type, status=job.status)
-            return
-        match job.type:
-            case Type.REVOKE:
-                erased = self.outcomes.erase(job, self.now())
-                self.fact("token.erased" if erased else "work.repeated", job=job.id, token=job.token_id)
-            case Type.STORE:
-                raise Unreadable("a token.store job is settled by the stream, not queued")
 
     def _settle(self, job: Job, token: Token | None) -> None:
         if token is None:
             raise Unreadable("a token.store job without its token")
-        ended = self.outcomes.settle(job, token, self.now())
-        self.fact("job.settled" if ended else "job.repeated", job=job.id, type=job.type, status=ended)
+        now = self.now()
+        ended = self.outcomes.settle(job, token, now)
+        if ended is None:
+            self.fact("job.repeated", job=job.id, type=job.type)
+        else:
+            self.fact("job.settled", job=job.id, type=job.type, status=ended, after_ms=age_ms(job, now))

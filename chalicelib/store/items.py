@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import Unreadable
 from chalicelib.model.deposit import Deposit
-from chalicelib.model.job import Job, Status, Type
+from chalicelib.model.job import BUDGETS, Job, Status, Type
 from chalicelib.model.token import Place, Token, keep_until
 from chalicelib.store import keys
 
@@ -50,8 +50,13 @@ def deposit_from_item(item: Mapping[str, Any]) -> Deposit:
 
 
 def job_to_item(job: Job, *, ttl: int) -> dict[str, object]:
-    """Write a job. While it is open it stands in the index of open jobs, due now."""
-    open_index = {"open_shard": keys.open_shard(job.subject), "due_at": job.updated_at} if job.is_open else {}
+    """Write a job. While it is open it stands in the index of open jobs, due when the sweep is to look after it.
+
+    What follows from the rest is left out, for the intake pays for each KB: `allowed` and `deadline_at` where they are
+    the type's usual budget, and the first line of the history.
+    """
+    budget = BUDGETS[job.type]
+    open_index = {"open_shard": keys.open_shard(job.subject), "due_at": job.due_at} if job.is_open else {}
     return {
         **keys.job_key(job.id),
         "kind": "job",
@@ -71,8 +76,20 @@ def job_to_item(job: Job, *, ttl: int) -> dict[str, object]:
         "result": None if job.result is None else dict(job.result),
         "error": None if job.error is None else dict(job.error),
         "ttl": ttl,
+        "allowed": None if job.allowed == budget.attempts else job.allowed,
+        "deadline_at": None if job.deadline_at == job.accepted_at + budget.lifetime else job.deadline_at,
         **open_index,
     }
+
+
+def history_entry(status: Status, at: int, **facts: object) -> dict[str, object]:
+    """Write one line of a job's history: what it became, when, by whom. Never a secret."""
+    return {"status": status, "at": at, **facts}
+
+
+def history_of(item: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a job's whole history, its acceptance first."""
+    return [history_entry(Status.PENDING, item["accepted_at"]), *item.get("history", [])]
 
 
 def job_from_item(item: Mapping[str, Any]) -> Job:
@@ -94,6 +111,13 @@ def job_from_item(item: Mapping[str, Any]) -> Job:
             domain=item["domain"],
             result=item.get("result"),
             error=item.get("error"),
+            allowed=item.get("allowed", BUDGETS[Type(item["type"])].attempts),
+            due_at=item.get("due_at", 0),
+            deadline_at=item.get("deadline_at", item["accepted_at"] + BUDGETS[Type(item["type"])].lifetime),
+            not_before=item.get("not_before", 0),
+            lease_until=item.get("lease_until", 0),
+            owner=item.get("owner"),
+            progress=item.get("progress"),
         )
     except KeyError as missing:
         raise Unreadable(f"a job without {missing}") from None

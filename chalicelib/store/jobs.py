@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.errors import Conflict, NotFound
+from chalicelib.errors import Conflict, LeaseLost, NotFound
 from chalicelib.model.job import Job, Status, Type
 from chalicelib.model.token import KEEP_RECORD
 from chalicelib.store import keys
+from chalicelib.store.endings import OURS, ended, ended_ours
 from chalicelib.store.items import (
     current_from_item,
     current_to_item,
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 NEW = "attribute_not_exists(pk)"
 """Nobody stored a job under this id before: a key's second use, or our own lost first write, fails here."""
 
-STILL_PENDING_AND_KEPT = "#status = :pending AND attribute_not_exists(revoked_at)"
-"""The job waits to be settled and nobody deleted its token meanwhile."""
-
 STILL_PENDING = "#status = :pending"
 """The job was neither finished nor claimed: a second delivery of the same record changes nothing."""
+
+KEPT = "attribute_not_exists(revoked_at)"
+"""Nobody deleted the token before it was settled."""
 
 NEWER = "attribute_not_exists(pk) OR #rank < :rank"
 """No token accepted later stands in this place already: newest wins, in whatever order records come."""
@@ -45,11 +46,6 @@ STILL_CURRENT = "token_id = :id"
 
 _STATUS = {"#status": "status"}
 _RANK = {"#rank": "rank"}
-_END = (
-    "SET #status = :to, updated_at = :now, rev = rev + :one, attempts = attempts + :one, #result = :result"
-    " REMOVE open_shard, due_at"
-)
-
 RACES = 5
 """How often a deletion is tried against writers that change what it has just read."""
 
@@ -92,7 +88,7 @@ class Jobs:
         """
         current = self._table.put_operation(current_to_item(token), condition=NEWER, names=_RANK, rank=token.rank)
         try:
-            ending = self._table.update_operation(**_ended_store(job.id, now, current=True))
+            ending = self._table.update_operation(**_settled(job, now, current=True))
             self._table.transact([ending, current])
         except TransactionCancelled as cancelled:
             job_refused, superseded = cancelled.failed
@@ -106,14 +102,15 @@ class Jobs:
     def revoke(self, deposit: Deposit, revocation: Job, now: int) -> Job:
         """Take the token from its readers and leave a job to do the rest, in one transaction.
 
-        Returns the revocation's job: an earlier one where the token had been deleted before.
+        Returns the revocation's job: an earlier one where the token had been deleted before, the token's own where
+        its storing was cancelled.
         Raises NotFound when the token is gone, Conflict when other writers were in the way too often.
         """
         token_id = deposit.token.id
         for _ in range(RACES):
             item = self._item(token_id)
             if "revoked_at" in item:
-                return self.job(item["revocation"])
+                return self.job(item.get("revocation", token_id))  # without one: its storing was cancelled
             operations = [
                 self._table.update_operation(
                     keys.job_key(token_id),
@@ -146,28 +143,21 @@ class Jobs:
             return revocation
         raise Conflict("the token changed too often while it was being deleted")
 
-    def erase(self, revocation: Job, now: int) -> bool:
-        """Erase the secret of a deleted token and end the revocation's job, in one transaction.
-
-        Returns False when the job had ended before, so that a message delivered twice does nothing.
-        """
-        ending = _ended(revocation.id, Status.SUCCEEDED, now, {"erased": True})
-        operations = [
-            self._table.update_operation(**ending),
-            self._table.update_operation(
-                keys.job_key(revocation.token_id), "REMOVE sealed", condition="attribute_exists(pk)"
-            ),
-        ]
+    def erase(self, revocation: Job, now: int) -> None:
+        """Erase the secret of a deleted token and end its revocation, in one transaction. Raises LeaseLost."""
+        ending = ended_ours(revocation, Status.SUCCEEDED, now, {"result": {"erased": True}})
+        erasing = self._table.update_operation(
+            keys.job_key(revocation.token_id), "REMOVE sealed", condition="attribute_exists(pk)"
+        )
         try:
-            self._table.transact(operations)
+            self._table.transact([self._table.update_operation(**ending), erasing])
         except TransactionCancelled as cancelled:
-            job_refused, token_gone = cancelled.failed
-            if job_refused:
-                return False
+            lost, token_gone = cancelled.failed
+            if lost:
+                raise LeaseLost from None
             if not token_gone:
                 raise
-            return self._end_alone(ending)  # the table's time to live was first; nothing is left to erase
-        return True
+            self._end_alone(ending)  # the table's time to live was first; nothing is left to erase
 
     def current(self, place: Place) -> Token | None:
         """Return the newest token of a place, or None."""
@@ -184,46 +174,51 @@ class Jobs:
         current = self.current(token.place)
         return current is not None and current.id == token.id
 
-    def _end_alone(self, ending: dict[str, Any]) -> bool:
+    def _end_alone(self, ending: dict[str, Any]) -> None:
         try:
             self._table.update(**ending)
         except ConditionFailed:
-            return False
-        return True
+            raise LeaseLost from None
 
     def _end_superseded(self, job: Job, now: int) -> Status | None:
         try:
-            self._table.update(**_ended_store(job.id, now, current=False))
+            self._table.update(**_settled(job, now, current=False))
         except ConditionFailed as refused:
             return self._refused_settling(job, refused.item, now)
         return Status.SUCCEEDED
 
     def _refused_settling(self, job: Job, stored: Mapping[str, object] | None, now: int) -> Status | None:
-        """End the job as CANCELLED if its token was deleted before it was settled; else it had ended before."""
-        if stored is None or stored.get("status") != Status.PENDING:
+        """End the job as CANCELLED if its token was deleted before it was settled; else it is not ours to end."""
+        if stored is None or "revoked_at" not in stored or stored.get("status") != job.status:
             return None
         try:
-            self._table.update(**_ended(job.id, Status.CANCELLED, now, {"reason": "token_deleted"}))
+            self._table.update(**_cancelled(job, now))
         except ConditionFailed:
             return None
         return Status.CANCELLED
 
 
-def _ended_store(job_id: str, now: int, *, current: bool) -> dict[str, Any]:
-    ended = _ended(job_id, Status.SUCCEEDED, now, {"current": current})
-    return {**ended, "condition": STILL_PENDING_AND_KEPT}
+def _settled(job: Job, now: int, *, current: bool) -> dict[str, Any]:
+    """Return the update that ends a settled job: one that the stream brings, or one that the worker has claimed."""
+    condition, operands = _mine(job)
+    return ended(
+        job,
+        Status.SUCCEEDED,
+        now,
+        {"result": {"current": current}},
+        condition=f"{condition} AND {KEPT}",
+        operands=operands,
+        also_set=", attempts = attempts + :one" if job.status is Status.PENDING else "",
+    )
 
 
-def _ended(job_id: str, to: Status, now: int, result: dict[str, object]) -> dict[str, Any]:
-    """Return the update that ends a job: alone or in a transaction, it leaves the index of open jobs."""
-    return {
-        "key": keys.job_key(job_id),
-        "change": _END,
-        "condition": STILL_PENDING,
-        "names": {"#status": "status", "#result": "result"},
-        "to": to,
-        "now": now,
-        "one": 1,
-        "result": result,
-        "pending": Status.PENDING,
-    }
+def _cancelled(job: Job, now: int) -> dict[str, Any]:
+    condition, operands = _mine(job)
+    outcome = {"result": {"reason": "token_deleted"}}
+    return ended(job, Status.CANCELLED, now, outcome, condition=condition, operands=operands)
+
+
+def _mine(job: Job) -> tuple[str, dict[str, object]]:
+    if job.status is Status.PENDING:
+        return STILL_PENDING, {"pending": Status.PENDING}
+    return OURS, {"in_progress": Status.IN_PROGRESS, "attempt": job.attempts}

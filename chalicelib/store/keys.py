@@ -85,3 +85,17 @@ def open_shard(subject: str) -> str:
 def shard_name(number: int) -> str:
     """Return the name of one of the OPEN_SHARDS partitions."""
     return f"OPEN#{number:02d}"
+
+
+QUARANTINE_SHARDS = 8
+
+
+def quarantine_key(source: str, pointer: str) -> dict[str, object]:
+    """Find what failed by where it failed and what it points to."""
+    number = hashlib.sha256(pointer.encode()).digest()[0] % QUARANTINE_SHARDS
+    return {"pk": f"QUARANTINE#{number}", "sk": f"{source}#{pointer}"}
+
+
+def quarantine_shards() -> list[str]:
+    """Return the partitions of the quarantine."""
+    return [f"QUARANTINE#{number}" for number in range(QUARANTINE_SHARDS)]

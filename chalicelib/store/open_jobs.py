@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.errors import Unreadable
 from chalicelib.model.watch import Scope
 from chalicelib.store import keys
 from chalicelib.store.items import job_from_item
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from chalicelib.model.job import Job
     from chalicelib.model.watch import Watch
@@ -35,31 +36,52 @@ class OpenJobs:
             return ([job_from_item(item)] if item else []), False
         shards = [keys.open_shard(watch.person)]
         if watch.scope is Scope.PERSON and watch.hands_in:
-            shards = [keys.shard_name(number) for number in range(keys.OPEN_SHARDS)]
+            shards = self.shards()
         found: list[Job] = []
         for shard in shards:
             for job in self._in(shard, watch.person):
-                if watch.hears_of(job):
+                if not isinstance(job, Unreadable) and watch.hears_of(job):
                     found.append(job)
                 if len(found) > limit:
                     return _oldest_first(found[:limit]), True
         return _oldest_first(found), False
 
-    def _in(self, shard: str, person: str) -> Iterator[Job]:
+    def shards(self) -> list[str]:
+        """Return the index's partitions."""
+        return [keys.shard_name(number) for number in range(keys.OPEN_SHARDS)]
+
+    def due(self, shard: str, now: int) -> Iterator[Job | Unreadable]:
+        """Yield a partition's jobs that were due at `now`, longest overdue first; for an unreadable one, why.
+
+        One Query a page.
+        """
+        return self._pages(
+            KeyConditionExpression="open_shard = :shard AND due_at <= :now", values={":shard": shard, ":now": now}
+        )
+
+    def _in(self, shard: str, person: str) -> Iterator[Job | Unreadable]:
+        return self._pages(
+            KeyConditionExpression="open_shard = :shard",
+            FilterExpression="#subject = :person OR requester = :person",
+            ExpressionAttributeNames={"#subject": "subject"},
+            values={":shard": shard, ":person": person},
+        )
+
+    def _pages(self, *, values: dict[str, object], **arguments: Any) -> Iterator[Job | Unreadable]:
         start: dict[str, Any] = {}
         while True:
-            items, more = self._table.query(
-                IndexName=INDEX,
-                KeyConditionExpression="open_shard = :shard",
-                FilterExpression="#subject = :person OR requester = :person",
-                ExpressionAttributeNames={"#subject": "subject"},
-                values={":shard": shard, ":person": person},
-                **start,
-            )
-            yield from (job_from_item(item) for item in items)
+            items, more = self._table.query(IndexName=INDEX, values=dict(values), **arguments, **start)
+            yield from (_job_or_fault(item) for item in items)
             if not more:
                 return
             start = {"ExclusiveStartKey": more}
+
+
+def _job_or_fault(item: Mapping[str, Any]) -> Job | Unreadable:
+    try:
+        return job_from_item(item)
+    except Unreadable as fault:  # a later version's, say: one row must not cost everybody else theirs
+        return fault
 
 
 def _oldest_first(jobs: list[Job]) -> list[Job]:

@@ -14,6 +14,8 @@ from chalicelib.store.items import job_from_item, token_from_image
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from chalicelib.model.job import Job
+
 
 def read_record(record: Mapping[str, Any]) -> JobChange | Joined | None:
     """Read a raw stream record; None for one that nobody here waits for. Raises Unreadable.
@@ -37,10 +39,18 @@ def read_record(record: Mapping[str, Any]) -> JobChange | Joined | None:
     return None
 
 
+def _readable(before: dict[str, Any]) -> Job | None:
+    """Return what a job was; None for what cannot be read: an item that was repaired just now is as good as new."""
+    try:
+        return job_from_item(before)
+    except Unreadable:
+        return None
+
+
 def _job_change(image: dict[str, Any], before: dict[str, Any] | None) -> JobChange:
     job = job_from_item(image)
     return JobChange(
-        before=None if before is None else job_from_item(before),
+        before=None if before is None else _readable(before),
         after=job,
         token=token_from_image(image) if job.type is Type.STORE else None,
     )

@@ -104,6 +104,12 @@ class Table:
         arguments = {"UpdateExpression": change, **_conditional(condition, operands)}
         self._ask("update_item", Key=to_attributes(key), **arguments)
 
+    def update_returning(self, key: Mapping[str, object], change: str, **operands: object) -> dict[str, Any]:
+        """Change an item, or make it, and return all of it as it is then."""
+        arguments = {"UpdateExpression": change, "ReturnValues": "ALL_NEW", **_conditional("", operands)}
+        answer = self._ask("update_item", Key=to_attributes(key), **arguments)
+        return from_attributes(answer["Attributes"])
+
     def delete(self, key: Mapping[str, object], *, condition: str = "", **operands: object) -> dict[str, Any] | None:
         """Delete an item and return what it was, or None. Raises ConditionFailed."""
         arguments = {"ReturnValues": "ALL_OLD", **_conditional(condition, operands)}

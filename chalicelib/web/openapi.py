@@ -127,6 +127,16 @@ def _paths(schema: dict[Any, dict[str, Any]]) -> dict[str, Any]:
             "parameters": [_id("job_id")],
             "get": _operation("showJob", "Show a job", {"200": _ok(schema[shapes.Job], "The job.")}),
         },
+        "/jobs/{job_id}/cancel": {
+            "parameters": [_id("job_id")],
+            "post": _operation(
+                "cancelJob", "Stop an open job before its next step", {"202": accepted}, (HTTPStatus.CONFLICT,)
+            ),
+        },
+        "/jobs/{job_id}/retry": {
+            "parameters": [_id("job_id")],
+            "post": _operation("retryJob", "Send a failed job round again", {"202": accepted}, (HTTPStatus.CONFLICT,)),
+        },
         "/tickets": {
             "post": _operation(
                 "issueTicket",

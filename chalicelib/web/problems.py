@@ -25,6 +25,7 @@ STATUSES: Mapping[type[errors.CloakroomError], HTTPStatus] = {
     errors.Forbidden: HTTPStatus.FORBIDDEN,
     errors.BadTicket: HTTPStatus.FORBIDDEN,
     errors.TooShortLived: HTTPStatus.CONFLICT,
+    errors.IllegalTransition: HTTPStatus.CONFLICT,
     errors.Gone: HTTPStatus.GONE,
     errors.Conflict: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -113,6 +113,7 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     attempts: int
     input: JobInput
     links: JobLinks
+    progress: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     result: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     error: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
@@ -148,3 +149,4 @@ class Problem(msgspec.Struct, kw_only=True):
     detail: str
     field: str | msgspec.UnsetType = msgspec.UNSET
     rule: str | msgspec.UnsetType = msgspec.UNSET
+    job_status: JobStatus | msgspec.UnsetType = msgspec.UNSET

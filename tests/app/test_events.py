@@ -7,10 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chalicelib.store.quarantine import Quarantine
 from tests.app.service import HOOK, a_subject, as_in_an_event
 
 if TYPE_CHECKING:
     from tests.app.service import Service
+
+
+SCHEDULED: dict[str, Any] = {
+    "version": "0",
+    "id": "3a9bfe0c",
+    "account": "000000000000",
+    "region": "us-east-1",
+    "time": "2027-01-15T08:00:00Z",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "resources": [],
+    "detail": {},
+}
 
 
 def socket_event(kind: str, connection: str, *, ticket: str | None = None, body: str | None = None) -> dict[str, Any]:
@@ -41,14 +55,21 @@ def join(service: Service, subject: str, connection: str) -> Any:
     return service.invoke("websocket_connect", socket_event("CONNECT", connection, ticket=ticket))
 
 
-def test_advance_settles_good_records_and_reports_the_poison(service: Service) -> None:
+def aside(service: Service, source: str, pointer: str) -> tuple[str, bool]:
+    """Return why something is in the quarantine, and whether it is out of the way."""
+    found = Quarantine(service.table).find(source, pointer)
+    return found.reason, found.is_aside
+
+
+def test_advance_settles_good_records_and_sets_the_poison_aside(service: Service) -> None:
     good, bad = service.hand_in(a_subject()), service.hand_in(a_subject())
     poison = service.record_of(bad, "2")
     poison["dynamodb"]["NewImage"]["status"] = {"S": "ASLEEP"}
 
     answer = service.invoke("advance", {"Records": [poison, service.record_of(good, "1")]})
 
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    assert answer == {"batchItemFailures": []}
+    assert aside(service, "advance", "2") == ("unreadable", True)
     assert service.ask("GET", f"/jobs/{good}", HOOK).body["status"] == "SUCCEEDED"
     assert service.ask("GET", f"/jobs/{bad}", HOOK).body["status"] == "PENDING"
 
@@ -70,7 +91,8 @@ def test_a_deletion_goes_through_the_queue_to_the_worker(service: Service) -> No
 
     answer = service.invoke("work", {"Records": records})
 
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "m2"}]}
+    assert answer == {"batchItemFailures": []}
+    assert aside(service, "work", "m2") == ("unreadable", True)
     job = service.ask("GET", f"/jobs/{job_id}", (subject, ("consumer",))).body
     assert (job["status"], job["result"]) == ("SUCCEEDED", {"erased": True})
 
@@ -127,7 +149,21 @@ def test_an_unknown_connection_may_leave(service: Service) -> None:
     assert answer == {"statusCode": 200}
 
 
-def test_notify_reports_what_it_cannot_read(service: Service) -> None:
+def test_notify_sets_aside_what_it_cannot_read(service: Service) -> None:
     poison = {"dynamodb": {"SequenceNumber": "9", "NewImage": {"kind": {"S": "job"}}}}
 
-    assert service.invoke("notify", {"Records": [poison]}) == {"batchItemFailures": [{"itemIdentifier": "9"}]}
+    assert service.invoke("notify", {"Records": [poison]}) == {"batchItemFailures": []}
+    assert aside(service, "notify", "9") == ("unreadable", True)
+
+
+def test_the_sweep_sends_what_is_overdue_to_the_worker(service: Service) -> None:
+    token_id = service.hand_in(a_subject())
+    service.table.update({"pk": f"JOB#{token_id}", "sk": "JOB"}, "SET due_at = :long_ago", long_ago=1)
+
+    swept = service.invoke("sweep", SCHEDULED)
+    (message,) = service.cloud.client("sqs").receive_message(QueueUrl=service.queue_url)["Messages"]
+    worked = service.invoke("work", {"Records": [{"messageId": "m1", "body": message["Body"]}]})
+
+    assert swept == {"sent": 1, "ended": 0, "left": 0, "failed": 0}
+    assert worked == {"batchItemFailures": []}
+    assert service.ask("GET", f"/jobs/{token_id}", HOOK).body["status"] == "SUCCEEDED"

@@ -21,11 +21,12 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 def test_a_fact_is_one_line_with_what_the_invocation_is_about(capsys: pytest.CaptureFixture[str]) -> None:
     log.add(principal="jane")
-    log.fact("token.accepted", job="j1", count=2, ok=True, nothing=None)
+    log.fact("token.shown", job="j1", count=2, ok=True, nothing=None)
 
     assert logged(capsys) == [
         {
-            "event": "token.accepted",
+            "event": "token.shown",
+            "stage": "local",
             "function": "api",
             "request_id": "r1",
             "principal": "jane",
@@ -41,7 +42,7 @@ def test_the_next_invocation_begins_anew(capsys: pytest.CaptureFixture[str]) -> 
     log.begin(function="work")
     log.fact("work.repeated")
 
-    assert logged(capsys) == [{"event": "work.repeated", "function": "work"}]
+    assert logged(capsys) == [{"event": "work.repeated", "stage": "local", "function": "work"}]
 
 
 def test_a_line_break_from_outside_makes_no_second_line(capsys: pytest.CaptureFixture[str]) -> None:

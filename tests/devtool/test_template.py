@@ -111,3 +111,18 @@ def test_stepping_aside_changes_the_id_and_the_document() -> None:
 def test_tables_tell_what_has_to_be_set_after_the_deploy() -> None:
     assert template.expiring_tables(PACKAGED) == {"Table": "ttl"}
     assert template.recoverable_tables(PACKAGED) == ["Table"]
+
+
+def test_a_number_stands_where_a_number_parameter_is_referred_to_and_text_parameters_stay() -> None:
+    scaling = {"MaximumConcurrency": {"Ref": "Workers"}, "Name": {"Ref": "Issuer"}}
+    packaged = {
+        "Parameters": {"Workers": {"Type": "Number", "Default": 3}, "Issuer": {"Type": "String"}},
+        "Resources": {"Direct": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": {"All": [scaling]}}},
+    }
+
+    changed = template.adapt(packaged, code_bucket="code", code_key="k.zip")
+
+    assert changed["Resources"]["Direct"]["Properties"] == {
+        "All": [{"MaximumConcurrency": 3, "Name": {"Ref": "Issuer"}}]
+    }
+    assert changed["Parameters"] == packaged["Parameters"]

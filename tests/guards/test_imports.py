@@ -46,4 +46,4 @@ def test_importing_the_app_loads_only_the_parts_that_every_handler_shares() -> N
     )
 
     stages = {name.split(".")[1] for name in done.stdout.split()}
-    assert stages <= {"collect", "config", "errors", "log", "model", "web", "wiring"}
+    assert stages <= {"collect", "config", "errors", "log", "metrics", "model", "web", "wiring"}

@@ -7,9 +7,13 @@ import json
 from typing import Any
 
 import pytest
+from chalice.app import ScheduledEventConfig, SQSEventConfig
 
+from app import app
 from chalicelib.config import SETTINGS, STREAM_ARN_AT_IMPORT
-from chalicelib.model.job import Status
+from chalicelib.model.clock import SECOND
+from chalicelib.model.job import LEASE, Status
+from chalicelib.model.overdue import SWEEP_PERIOD, SWEEP_RUN
 from chalicelib.store.attributes import to_attributes
 from chalicelib.store.connections import watch_attributes
 from chalicelib.store.items import current_to_item, deposit_to_item, job_from_item, job_to_item
@@ -75,6 +79,31 @@ def test_a_message_that_fails_again_and_again_is_set_aside() -> None:
     assert redrive == {"deadLetterTargetArn": {"Fn::GetAtt": ["WorkDeadLetters", "Arn"]}, "maxReceiveCount": 5}
 
 
+def test_a_worker_takes_one_message_so_that_the_cap_on_workers_is_the_cap_on_jobs_at_work() -> None:
+    """A batch of ten, in threads, would be 30 calls to somebody else at once where the setting says 3."""
+    (work,) = [source for source in app.event_sources if isinstance(source, SQSEventConfig)]
+    (workers,) = [parameter for name, parameter in TEMPLATE["Parameters"].items() if name == "Workers"]
+
+    assert work.batch_size == 1
+    assert event_source("Work")["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "Workers"}}
+    assert TEMPLATE["Resources"]["Work"]["Properties"]["ReservedConcurrentExecutions"] == {"Ref": "Workers"}
+    assert work.maximum_concurrency == workers["Default"] == 3
+
+
+def test_a_claim_outlasts_its_worker_and_the_sweep_outlasts_its_run() -> None:
+    functions = CONFIG["lambda_functions"]
+
+    assert functions["work"]["lambda_timeout"] * SECOND < LEASE
+    assert SWEEP_RUN + 10 * SECOND <= functions["sweep"]["lambda_timeout"] * SECOND <= SWEEP_PERIOD
+
+
+def test_the_sweep_runs_as_often_as_its_bounds_take_for_granted() -> None:
+    (schedule,) = [source for source in app.event_sources if isinstance(source, ScheduledEventConfig)]
+
+    assert schedule.schedule_expression == "rate(1 minute)"
+    assert SWEEP_PERIOD == 60 * SECOND
+
+
 def test_an_answer_is_given_before_the_gateway_gives_up() -> None:
     assert CONFIG["lambda_functions"]["api_handler"]["lambda_timeout"] < 29
 
@@ -120,7 +149,7 @@ def test_a_row_of_the_open_jobs_index_is_enough_for_a_job() -> None:
     keys = {part["AttributeName"] for part in properties["KeySchema"] + index["KeySchema"]}
     projected = keys | set(index["Projection"]["NonKeyAttributes"])
     job = a_job(status=Status.IN_PROGRESS, attempts=3, rev=7)
-    item = job_to_item(job, ttl=1)
+    item = {name: value for name, value in job_to_item(job, ttl=1).items() if value is not None}
 
     assert index["IndexName"] == INDEX
     assert job_from_item({name: item[name] for name in projected if name in item}) == job

@@ -207,7 +207,7 @@ def break_what_it_rests_on(scene: Scene) -> None:
 
 
 def plant_poison(scene: Scene) -> None:
-    """Store what nobody of ours would: the stream tries it until it gives up."""
+    """Store what nobody of ours would: the stream's consumers set it aside."""
     scene.cloud.client("dynamodb").put_item(TableName=scene.cloud.table, Item=mishaps.poison(scene.planted))
 
 

@@ -7,6 +7,8 @@ import json
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.store.quarantine import Quarantine
+from chalicelib.store.table import Table
 from tests.stack import stored
 from tests.stack.http import Api, at, unique
 
@@ -129,7 +131,7 @@ def test_a_replay_does_not_bring_a_deleted_token_back(api: Api, cloud: LiveCloud
     assert (answer.status, answer.code) == (410, "token_revoked")
 
 
-def test_one_bad_record_is_reported_and_the_others_are_settled(api: Api, cloud: LiveCloud) -> None:
+def test_a_bad_record_is_set_aside_and_the_others_are_settled(api: Api, cloud: LiveCloud) -> None:
     subject = unique("beside")
     token_id = api.hand_in(subject)
     assert cloud.settle()
@@ -142,4 +144,10 @@ def test_one_bad_record_is_reported_and_the_others_are_settled(api: Api, cloud: 
 
     report = deliver(cloud, [bad[0], good, bad[1]])
 
-    assert sorted(failed["itemIdentifier"] for failed in report["batchItemFailures"]) == [f"{2:021d}", f"{3:021d}"]
+    assert report == {"batchItemFailures": []}
+    quarantine = Quarantine(Table(cloud.client("dynamodb"), cloud.table))
+    for number, reason in ((2, "unreadable"), (3, "unreadable")):
+        noted = quarantine.find("advance", f"{number:021d}")
+        assert (noted.reason, noted.is_aside) == (reason, True)
+    assert cloud.settle()
+    assert stored.current(cloud, subject)["token_id"] == {"S": token_id}

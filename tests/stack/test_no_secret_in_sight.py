@@ -101,9 +101,17 @@ def test_no_record_of_the_stream_holds_it(scene: Scene) -> None:
 def test_no_message_of_a_queue_holds_it(scene: Scene) -> None:
     queues = hunt.queue_messages(scene.cloud)
 
-    assert queues[scene.cloud.stream_failures_queue_url], "the poison record was given up"
+    assert queues[scene.cloud.stream_failures_queue_url] == [], "the poison record was set aside"
     for marker in (scene.secret, scene.misplaced, scene.planted):
         assert hunt.traces(marker, (message for messages in queues.values() for message in messages)) == []
+
+
+def test_no_note_of_the_quarantine_holds_it(scene: Scene) -> None:
+    notes = [item for item in hunt.table_items(scene.cloud) if b"QUARANTINE#" in item]
+
+    assert sum(b"unreadable" in note for note in notes) >= 4, "the poison record, twice, and what nobody sends"
+    for marker in (scene.secret, scene.misplaced, scene.planted):
+        assert hunt.traces(marker, notes) == []
 
 
 def test_no_bearer_was_logged_or_stored(scene: Scene) -> None:

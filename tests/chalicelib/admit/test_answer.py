@@ -67,6 +67,7 @@ def test_a_consumer_is_told_everything_that_it_may_do(verifier: Verifier, log: L
                     f"{BASE}/GET/subjects/auth0%7C5f7c8ec7c33c6c004bbafe82/*",
                     f"{BASE}/DELETE/tokens/*",
                     f"{BASE}/POST/tickets",
+                    f"{BASE}/POST/jobs/*",
                 ],
             }
         ],
@@ -76,7 +77,7 @@ def test_a_consumer_is_told_everything_that_it_may_do(verifier: Verifier, log: L
         "groups": "consumer",
         "exp": str(NOW + 600),
         "grants": '[["+","GET","/subjects/${principal}/*","/tokens/*","/jobs/*"],'
-        '["+","DELETE","/tokens/*"],["+","POST","/tickets"]]',
+        '["+","DELETE","/tokens/*"],["+","POST","/tickets","/jobs/*"]]',
     }
     assert log.facts == [{"outcome": "admitted", "principal": subject, "token_id": "token-1", "groups": "consumer"}]
 

@@ -115,6 +115,8 @@ def test_a_path_that_names_nothing_of_ours_is_denied_even_to_administrators(path
         ("DELETE", "/tokens/t1"),
         ("GET", "/jobs/t1"),
         ("POST", "/tickets"),
+        ("POST", "/jobs/t1/cancel"),
+        ("POST", "/jobs/t1/retry"),
     ],
 )
 def test_a_consumer_may_read_what_is_its_own(method: str, path: str) -> None:
@@ -129,7 +131,8 @@ def test_a_consumer_may_read_what_is_its_own(method: str, path: str) -> None:
         ("GET", f"/subjects/{JANE}"),
         ("GET", f"/subjects/{JANE}x/tokens"),
         ("DELETE", f"/subjects/{JANE}/tokens"),
-        ("POST", "/jobs/t1/retry"),
+        ("POST", "/jobs"),
+        ("DELETE", "/jobs/t1"),
         ("PUT", "/policies/consumer"),
         ("GET", "/policies/consumer"),
     ],

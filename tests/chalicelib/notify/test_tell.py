@@ -16,6 +16,7 @@ from chalicelib.notify import tell as module
 from chalicelib.notify.tell import Teller
 from chalicelib.store import keys
 from chalicelib.store.connections import Connections
+from chalicelib.store.items import deposit_to_item
 from chalicelib.store.open_jobs import OpenJobs
 from tests.chalicelib.examples import HOOK, JANE, NOW, a_connection, a_deposit, a_job, an_id
 from tests.chalicelib.notify.recording import CountedRegistry, Posts
@@ -277,7 +278,7 @@ def test_when_the_registry_does_not_answer_nothing_is_told(
     assert posts.sent == []
 
 
-def test_a_snapshot_that_cannot_be_read_is_dropped_and_harms_nobody(
+def test_an_open_job_that_cannot_be_read_is_missing_in_a_snapshot_and_harms_nobody(
     teller: Teller, registry: CountedRegistry, table: Table, posts: Posts, facts: Facts
 ) -> None:
     newcomer = a_connection("new")
@@ -285,11 +286,28 @@ def test_a_snapshot_that_cannot_be_read_is_dropped_and_harms_nobody(
         registry.inner.join(connection)
     later = {"pk": "JOB#x", "sk": "JOB", "open_shard": "OPEN#10", "due_at": 1, "subject": JANE, "type": "token.import"}
     table.put(later)
+    table.put(deposit_to_item(a_deposit(3)))
 
     teller.tell([Joined(connection=newcomer), change(1)])
 
     assert posts.to("here") == [f"{an_id(1)}:1"]
-    assert {"event": "push.dropped", "connection": "new", "code": "unreadable", "messages": 1} in facts.heard
+    (snapshot,) = [message for connection, message in posts.sent if message["type"] == "snapshot"]
+    assert [job["id"] for job in snapshot["jobs"]] == [an_id(3)]
+    assert {"event": "push.sent", "connection": "new", "messages": 2} in facts.heard
+
+
+def test_a_snapshot_of_one_job_that_cannot_be_read_is_dropped_and_harms_nobody(
+    teller: Teller, registry: CountedRegistry, table: Table, posts: Posts, facts: Facts
+) -> None:
+    newcomer = a_connection("new", scope=Scope.JOB, job_id="x")
+    for connection in (newcomer, a_connection("here")):
+        registry.inner.join(connection)
+    table.put({"pk": "JOB#x", "sk": "JOB", "subject": JANE, "type": "token.import"})
+
+    teller.tell([Joined(connection=newcomer), change(1)])
+
+    assert posts.to("here") == [f"{an_id(1)}:1"]
+    assert {"event": "push.dropped", "connection": "new", "code": "unreadable", "messages": 0} in facts.heard
     assert posts.closed == ["new"]
 
 

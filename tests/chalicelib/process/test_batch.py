@@ -26,12 +26,17 @@ class Handled:
             raise ValueError(record)
         self.done.append(record)
 
-    def failed(self, record: str, error: Exception) -> None:
+    def comes_again(self, record: str, error: Exception) -> bool:
         self.failures.append((record, type(error).__name__))
+        return False
+
+    def is_set_aside(self, record: str, error: Exception) -> bool:
+        self.comes_again(record, error)
+        return True
 
 
 def run(records: list[str], handled: Handled, pool: Executor) -> list[str]:
-    return each(records, handled, group_of=lambda record: record[0], pool=pool, failed=handled.failed)
+    return each(records, handled, group_of=lambda record: record[0], pool=pool, set_aside=handled.comes_again)
 
 
 def test_all_records_are_handled_and_none_is_left(pool: Executor) -> None:
@@ -61,13 +66,29 @@ def test_behind_a_failed_record_the_rest_of_its_group_waits_and_no_other(pool: E
     assert handled.failures == [("a2", "ValueError")]
 
 
+def test_behind_a_record_that_was_set_aside_its_group_goes_on(pool: Executor) -> None:
+    handled = Handled("a2")
+
+    left = each(
+        ["a1", "b1", "a2", "a3"],
+        handled,
+        group_of=lambda record: record[0],
+        pool=pool,
+        set_aside=handled.is_set_aside,
+    )
+
+    assert left == []
+    assert sorted(handled.done) == ["a1", "a3", "b1"]
+    assert handled.failures == [("a2", "ValueError")]
+
+
 def test_groups_run_side_by_side(pool: Executor) -> None:
     together = threading.Barrier(3, timeout=5)
 
     def meet(record: str) -> None:
         together.wait()
 
-    assert each(["a", "b", "c"], meet, group_of=str, pool=pool, failed=Handled().failed) == []
+    assert each(["a", "b", "c"], meet, group_of=str, pool=pool, set_aside=Handled().comes_again) == []
 
 
 def test_a_slow_group_holds_up_no_other() -> None:
@@ -78,7 +99,7 @@ def test_a_slow_group_holds_up_no_other() -> None:
         ended.append(record)
 
     with ThreadPoolExecutor(2) as two:
-        each(["slow", "b", "c", "d"], handle, group_of=str, pool=two, failed=Handled().failed)
+        each(["slow", "b", "c", "d"], handle, group_of=str, pool=two, set_aside=Handled().comes_again)
 
     assert ended[-1] == "slow"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,22 +13,15 @@ from chalicelib.model.change import JobChange
 from chalicelib.model.job import Status, Type
 from chalicelib.process.messages import WorkQueue
 from chalicelib.process.steps import Steps
-from chalicelib.store import keys
 from devtool import environment
 from tests.chalicelib.examples import NOW, a_deposit, a_job, a_place, a_revocation, a_token, an_id
 
 if TYPE_CHECKING:
     from chalicelib.store.jobs import Jobs
-    from chalicelib.store.table import Table
     from devtool.testing import LiveCloud
     from tests.chalicelib.examples import Clock, Facts
 
 STORED = JobChange(before=None, after=a_deposit(1).job, token=a_token(1))
-
-
-@pytest.fixture
-def steps(jobs: Jobs, cloud: LiveCloud, queue_url: str, clock: Clock, facts: Facts) -> Steps:
-    return Steps(outcomes=jobs, queue=WorkQueue(cloud.client("sqs"), queue_url), now=clock, fact=facts)
 
 
 def queued(cloud: LiveCloud, queue_url: str) -> list[str]:
@@ -35,16 +29,19 @@ def queued(cloud: LiveCloud, queue_url: str) -> list[str]:
     return [json.loads(message["Body"])["job_id"] for message in received]
 
 
-def test_a_stored_token_is_settled_in_place(
-    steps: Steps, jobs: Jobs, cloud: LiveCloud, queue_url: str, facts: Facts
+def test_a_stored_token_is_settled_in_place(  # noqa: PLR0917  its parts are fixtures
+    steps: Steps, jobs: Jobs, cloud: LiveCloud, queue_url: str, clock: Clock, facts: Facts
 ) -> None:
     jobs.accept(a_deposit(1))
+    clock.now = NOW + 4_001
 
     steps.advance(STORED)
 
     assert jobs.current(a_place()) == a_token(1)
     assert queued(cloud, queue_url) == []
-    assert facts.heard == [{"event": "job.settled", "job": an_id(1), "type": "token.store", "status": "SUCCEEDED"}]
+    assert facts.heard == [
+        {"event": "job.settled", "job": an_id(1), "type": "token.store", "status": "SUCCEEDED", "after_ms": 4}
+    ]
 
 
 def test_the_same_record_again_changes_nothing(steps: Steps, jobs: Jobs, facts: Facts) -> None:
@@ -69,6 +66,29 @@ def test_a_deleted_token_is_queued_to_be_erased(
     assert facts.events == ["job.queued"]
 
 
+def test_a_failed_deletion_that_is_retried_is_queued_again(
+    steps: Steps, cloud: LiveCloud, queue_url: str, facts: Facts
+) -> None:
+    revocation = a_revocation(2, a_token(1))
+
+    steps.advance(JobChange(before=replace(revocation, status=Status.FAILED), after=revocation, token=None))
+
+    assert queued(cloud, queue_url) == [an_id(2)]
+    assert facts.events == ["job.queued"]
+
+
+@pytest.mark.parametrize("before", [Status.PENDING, Status.IN_PROGRESS])
+def test_a_deletion_that_was_put_off_is_left_to_who_put_it_off(
+    steps: Steps, cloud: LiveCloud, queue_url: str, facts: Facts, before: Status
+) -> None:
+    revocation = a_revocation(2, a_token(1))
+
+    steps.advance(JobChange(before=replace(revocation, status=before), after=revocation, token=None))
+
+    assert queued(cloud, queue_url) == []
+    assert facts.heard == []
+
+
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.PENDING])
 @pytest.mark.parametrize("job_type", Type)
 def test_only_a_pending_job_is_moved_on(steps: Steps, jobs: Jobs, facts: Facts, status: Status, job_type: Type) -> None:
@@ -91,43 +111,3 @@ def test_a_queue_that_does_not_answer_fails_the_record(jobs: Jobs, clock: Clock,
         steps.advance(JobChange(before=None, after=a_revocation(2, a_token(1)), token=None))
 
     assert facts.heard == []
-
-
-def test_work_erases_a_deleted_tokens_secret_once(steps: Steps, jobs: Jobs, facts: Facts) -> None:
-    jobs.accept(a_deposit(1))
-    jobs.revoke(a_deposit(1), a_revocation(2, a_token(1)), NOW)
-
-    steps.work(an_id(2))
-    ended = jobs.job(an_id(2))
-    steps.work(an_id(2))
-
-    assert jobs.deposit(an_id(1)).sealed is None
-    assert (ended.status, ended.result) == ("SUCCEEDED", {"erased": True})
-    assert jobs.job(an_id(2)) == ended
-    assert facts.events == ["token.erased", "work.repeated"]
-
-
-def test_work_for_a_job_that_the_table_has_let_go_is_done(steps: Steps, facts: Facts) -> None:
-    steps.work(an_id(404))
-
-    assert facts.heard == [{"event": "work.expired", "job": an_id(404)}]
-
-
-def test_work_for_a_token_that_the_table_has_let_go_ends_its_job(
-    steps: Steps, jobs: Jobs, table: Table, facts: Facts
-) -> None:
-    jobs.accept(a_deposit(1))
-    jobs.revoke(a_deposit(1), a_revocation(2, a_token(1)), NOW)
-    table.delete(keys.job_key(an_id(1)))
-
-    steps.work(an_id(2))
-
-    assert jobs.job(an_id(2)).status == "SUCCEEDED"
-    assert facts.events == ["token.erased"]
-
-
-def test_a_stored_token_has_no_business_on_the_queue(steps: Steps, jobs: Jobs) -> None:
-    jobs.accept(a_deposit(1))
-
-    with pytest.raises(Unreadable, match="settled by the stream"):
-        steps.work(an_id(1))

@@ -6,31 +6,86 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chalicelib.store import endings, leases
 from chalicelib.store import jobs as module
 from chalicelib.store.table import ConditionFailed
 
 if TYPE_CHECKING:
     from chalicelib.store.table import Table
 
+STATUS = {"#status": "status"}
+CLAIMING = {"names": STATUS, "pending": "PENDING", "in_progress": "IN_PROGRESS", "now": 100, "seen": 2}
+HOLDING = {"names": STATUS, "in_progress": "IN_PROGRESS", "attempt": 2}
+SEEING = {"names": STATUS, "seen_status": "PENDING", "seen_rev": 7}
+
 CONDITIONS: dict[str, tuple[str, dict[str, object], dict[str, object], dict[str, object]]] = {
     # the condition; an item that it holds for; one that it does not hold for; its operands
-    "STILL_PENDING_AND_KEPT, ended": (
-        module.STILL_PENDING_AND_KEPT,
-        {"status": "PENDING"},
+    "STILL_PENDING, ended": (
+        module.STILL_PENDING,
+        {"status": "PENDING", "revoked_at": 1},
         {"status": "SUCCEEDED"},
         {"names": {"#status": "status"}, "pending": "PENDING"},
     ),
-    "STILL_PENDING_AND_KEPT, deleted": (
-        module.STILL_PENDING_AND_KEPT,
-        {"status": "PENDING"},
-        {"status": "PENDING", "revoked_at": 1},
-        {"names": {"#status": "status"}, "pending": "PENDING"},
-    ),
-    "STILL_PENDING": (
+    "STILL_PENDING, claimed": (
         module.STILL_PENDING,
-        {"status": "PENDING", "revoked_at": 1},
+        {"status": "PENDING"},
         {"status": "IN_PROGRESS"},
         {"names": {"#status": "status"}, "pending": "PENDING"},
+    ),
+    "KEPT": (module.KEPT, {"status": "PENDING"}, {"status": "PENDING", "revoked_at": 1}, {}),
+    "CLAIMABLE, waiting": (
+        leases.CLAIMABLE,
+        {"status": "PENDING", "attempts": 2},
+        {"status": "SUCCEEDED", "attempts": 2},
+        CLAIMING,
+    ),
+    "CLAIMABLE, waiting but claimed since": (
+        leases.CLAIMABLE,
+        {"status": "PENDING", "attempts": 2},
+        {"status": "PENDING", "attempts": 3},
+        CLAIMING,
+    ),
+    "CLAIMABLE, held": (
+        leases.CLAIMABLE,
+        {"status": "IN_PROGRESS", "attempts": 2, "lease_until": 100},
+        {"status": "IN_PROGRESS", "attempts": 2, "lease_until": 101},
+        CLAIMING,
+    ),
+    "CLAIMABLE, held by the next": (
+        leases.CLAIMABLE,
+        {"status": "IN_PROGRESS", "attempts": 2, "lease_until": 100},
+        {"status": "IN_PROGRESS", "attempts": 3, "lease_until": 100},
+        CLAIMING,
+    ),
+    "OURS, claimed again": (
+        endings.OURS,
+        {"status": "IN_PROGRESS", "attempts": 2},
+        {"status": "IN_PROGRESS", "attempts": 3},
+        HOLDING,
+    ),
+    "OURS, given back": (
+        endings.OURS,
+        {"status": "IN_PROGRESS", "attempts": 2},
+        {"status": "PENDING", "attempts": 2},
+        HOLDING,
+    ),
+    "OURS, cancelled": (
+        endings.OURS,
+        {"status": "IN_PROGRESS", "attempts": 2},
+        {"status": "CANCELLED", "attempts": 2},
+        HOLDING,
+    ),
+    "AS_SEEN, another status": (
+        leases.AS_SEEN,
+        {"status": "PENDING", "rev": 7},
+        {"status": "IN_PROGRESS", "rev": 7},
+        SEEING,
+    ),
+    "AS_SEEN, written since": (
+        leases.AS_SEEN,
+        {"status": "PENDING", "rev": 7},
+        {"status": "PENDING", "rev": 8},
+        SEEING,
     ),
     "NEWER": (
         module.NEWER,
@@ -71,6 +126,16 @@ def test_a_condition_holds_and_fails_as_its_sentence_says(
     table.put({**key, **fails})
     with pytest.raises(ConditionFailed):
         table.delete(key, condition=condition, **operands)
+
+
+@pytest.mark.parametrize(
+    ("condition", "operands"), [(leases.CLAIMABLE, CLAIMING), (endings.OURS, HOLDING), (leases.AS_SEEN, SEEING)]
+)
+def test_where_nothing_stands_nothing_is_claimed_held_or_seen(
+    table: Table, condition: str, operands: dict[str, Any]
+) -> None:
+    with pytest.raises(ConditionFailed):
+        table.put({"pk": "x", "sk": "x"}, condition=condition, **operands)
 
 
 @pytest.mark.parametrize(("name", "holds"), [("NEW", True), ("NEWER", True), ("STILL_PENDING", False)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ from chalicelib.store.items import (
     current_to_item,
     deposit_from_item,
     deposit_to_item,
+    history_entry,
+    history_of,
     job_from_item,
     job_to_item,
     token_from_image,
 )
-from tests.chalicelib.examples import NOW, a_deposit, a_job
+from tests.chalicelib.examples import NOW, a_deposit, a_job, a_revocation
 
 FULL = a_deposit(
     1, token_type="Bearer", scope="mail.read", has_refresh_token=True, metadata={"shop": "north"}, revoked_at=NOW
@@ -55,7 +58,7 @@ def test_the_item_of_a_deposit_has_this_form_for_ever() -> None:
         "domain": "shop",
         "ttl": 1_800_003_600 + 90 * 86_400,
         "open_shard": "OPEN#10",
-        "due_at": 1_800_000_000_000_001,
+        "due_at": 1_800_000_060_000_001,
         "fingerprint": "k1:0123456789abcdef",
         "token_type": "Bearer",
         "scope": "mail.read",
@@ -67,6 +70,29 @@ def test_the_item_of_a_deposit_has_this_form_for_ever() -> None:
         "key_version": 1,
         "body_mark": FULL.body_mark,
     }
+
+
+def test_a_budget_of_its_own_is_written_and_the_usual_one_follows_from_the_type() -> None:
+    usual = a_revocation(2, FULL.token)
+    own = replace(usual, allowed=24, deadline_at=NOW + 7)
+
+    assert not {"allowed", "deadline_at"} & set(given(job_to_item(usual, ttl=1)))
+    assert job_from_item(given(job_to_item(usual, ttl=1))) == usual
+    assert (usual.allowed, usual.deadline_at) == (12, NOW + 86_400_000_000)
+    assert (job_to_item(own, ttl=1)["allowed"], job_to_item(own, ttl=1)["deadline_at"]) == (24, NOW + 7)
+    assert job_from_item(given(job_to_item(own, ttl=1))) == own
+
+
+def test_a_history_begins_with_the_acceptance_which_is_not_written_twice() -> None:
+    item = given(job_to_item(a_revocation(2, FULL.token), ttl=1))
+    changed = {**item, "history": [history_entry(Status.IN_PROGRESS, NOW + 9, attempt=1)]}
+
+    assert "history" not in item
+    assert history_of(item) == [{"status": "PENDING", "at": NOW}]
+    assert history_of(changed) == [
+        {"status": "PENDING", "at": NOW},
+        {"status": "IN_PROGRESS", "at": NOW + 9, "attempt": 1},
+    ]
 
 
 def test_a_job_is_written_and_read_back_with_its_result_or_error() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.errors import NotFound, Unreadable
 from chalicelib.store import keys
+from chalicelib.store.leases import Leases
 from chalicelib.store.open_jobs import INDEX
 from tests.chalicelib.examples import NOW, a_deposit, a_place, a_revocation, a_token, an_id
 from tests.chalicelib.store.restless import restless
@@ -216,7 +217,7 @@ def test_a_job_leaves_the_index_of_open_jobs_when_it_ends(jobs: Jobs, table: Tab
     settle(jobs, a_deposit(1))  # superseded
     jobs.revoke(a_deposit(3), a_revocation(4, a_token(3)), NOW)
     settle(jobs, a_deposit(3))  # cancelled
-    jobs.erase(jobs.job(an_id(4)), NOW)
+    jobs.erase(Leases(table).claim(jobs.job(an_id(4)), "worker-a", NOW), NOW)
 
     assert open_index(table) == []
 

@@ -57,6 +57,14 @@ def test_a_new_connection_is_joined_and_a_changed_one_is_nothing() -> None:
     assert read_record(record(item, item)) is None
 
 
+def test_a_repaired_item_is_as_good_as_new() -> None:
+    broken = {**deposit_to_item(a_deposit(1)), "status": "ASLEEP"}
+
+    change = read_record(record(deposit_to_item(a_deposit(1)), broken))
+
+    assert (change.before, change.after) == (None, a_deposit(1).job)
+
+
 @pytest.mark.parametrize("item", [current_to_item(a_token()), {"kind": "ticket"}, {"kind": "connection"}, {"a": 1}])
 def test_what_nobody_waits_for_is_nothing(item: dict[str, Any]) -> None:
     assert read_record(record(item)) is None

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.errors import Conflict, NotFound
+from chalicelib.errors import Conflict, LeaseLost, NotFound
+from chalicelib.model.job import LEASE, Status
 from chalicelib.store import keys
+from chalicelib.store.leases import Leases
 from tests.chalicelib.examples import NOW, a_deposit, a_place, a_revocation, an_id
 from tests.chalicelib.store.restless import restless
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
 
+    from chalicelib.model.job import Job
     from chalicelib.store.jobs import Jobs
     from chalicelib.store.table import Table
 
@@ -147,61 +150,103 @@ def test_a_token_that_changes_each_time_is_a_conflict_and_is_not_deleted(jobs: J
     assert jobs.deposit(an_id(1)).token.revoked_at is None
 
 
-def test_erasing_removes_the_secret_and_ends_the_revocation(jobs: Jobs, table: Table) -> None:
+def deleted(jobs: Jobs, table: Table) -> Job:
+    """Return the revocation of a stored token, claimed by a worker."""
     deposit = a_deposit(1)
     jobs.accept(deposit)
-    revocation = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
+    claimed = Leases(table).claim(jobs.revoke(deposit, a_revocation(2, deposit.token), NOW), "worker-a", NOW)
+    assert claimed is not None
+    return claimed
 
-    assert jobs.erase(revocation, NOW + 9) is True
+
+def test_erasing_removes_the_secret_and_ends_the_revocation(jobs: Jobs, table: Table) -> None:
+    jobs.erase(deleted(jobs, table), NOW + 9)
 
     assert "sealed" not in table.get(keys.job_key(an_id(1)))
     assert jobs.deposit(an_id(1)).sealed is None
     job = jobs.job(an_id(2))
-    assert (job.status, job.result, job.rev, job.updated_at) == ("SUCCEEDED", {"erased": True}, 2, NOW + 9)
+    assert (job.status, job.result, job.rev, job.updated_at) == ("SUCCEEDED", {"erased": True}, 3, NOW + 9)
 
 
 def test_erasing_again_changes_nothing(jobs: Jobs, table: Table) -> None:
-    deposit = a_deposit(1)
-    jobs.accept(deposit)
-    revocation = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
-    jobs.erase(revocation, NOW)
+    claimed = deleted(jobs, table)
+    jobs.erase(claimed, NOW)
     before = table.get(keys.job_key(an_id(2)))
 
-    assert jobs.erase(revocation, NOW + 99) is False
+    with pytest.raises(LeaseLost):
+        jobs.erase(claimed, NOW + 99)
 
     assert table.get(keys.job_key(an_id(2))) == before
 
 
-def test_erasing_after_the_table_has_let_the_token_go_ends_the_revocation(jobs: Jobs, table: Table) -> None:
+def test_erasing_what_nobody_claimed_is_refused(jobs: Jobs) -> None:
     deposit = a_deposit(1)
     jobs.accept(deposit)
     revocation = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
+
+    with pytest.raises(LeaseLost):
+        jobs.erase(revocation, NOW)
+
+    assert jobs.deposit(an_id(1)).sealed is not None
+
+
+def test_a_worker_whose_lease_another_took_erases_nothing(jobs: Jobs, table: Table) -> None:
+    late = deleted(jobs, table)
+    Leases(table).claim(late, "worker-b", NOW + LEASE)
+
+    with pytest.raises(LeaseLost):
+        jobs.erase(late, NOW + LEASE)
+
+    assert jobs.deposit(an_id(1)).sealed is not None
+    assert jobs.job(an_id(2)).owner == "worker-b"
+
+
+def test_erasing_after_the_table_has_let_the_token_go_ends_the_revocation(jobs: Jobs, table: Table) -> None:
+    claimed = deleted(jobs, table)
     table.delete(keys.job_key(an_id(1)))
 
-    assert jobs.erase(revocation, NOW) is True
-    assert jobs.erase(revocation, NOW) is False
+    jobs.erase(claimed, NOW)
+    with pytest.raises(LeaseLost):
+        jobs.erase(claimed, NOW)
 
     assert jobs.job(an_id(2)).status == "SUCCEEDED"
     assert table.get(keys.job_key(an_id(1))) is None
 
 
 def test_a_revocation_that_another_worker_ends_meanwhile_is_ended_once(jobs: Jobs, table: Table) -> None:
-    deposit = a_deposit(1)
-    jobs.accept(deposit)
-    revocation = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
+    claimed = deleted(jobs, table)
     table.delete(keys.job_key(an_id(1)))
 
-    assert restless(table, "update", lambda: jobs.erase(revocation, NOW)).erase(revocation, NOW + 9) is False
+    with pytest.raises(LeaseLost):
+        restless(table, "update", lambda: jobs.erase(claimed, NOW)).erase(claimed, NOW + 9)
 
     assert jobs.job(an_id(2)).updated_at == NOW
 
 
-def test_16_at_once_erase_it_once(jobs: Jobs, pool: Executor) -> None:
+def test_16_at_once_erase_it_once(jobs: Jobs, table: Table, pool: Executor) -> None:
+    claimed = deleted(jobs, table)
+
+    def erased(_: int) -> bool:
+        try:
+            jobs.erase(claimed, NOW)
+        except LeaseLost:
+            return False
+        return True
+
+    outcomes = list(pool.map(erased, range(16)))
+
+    assert sorted(outcomes) == [False] * 15 + [True]
+    assert jobs.job(an_id(2)).rev == 3
+
+
+def test_deleting_a_token_whose_storing_was_cancelled_answers_with_that_job(jobs: Jobs, table: Table) -> None:
     deposit = a_deposit(1)
     jobs.accept(deposit)
-    revocation = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
+    Leases(table).end_as_seen(deposit.job, Status.CANCELLED, NOW, {"result": {"reason": "cancelled"}})
 
-    erased = list(pool.map(lambda _: jobs.erase(revocation, NOW), range(16)))
+    answered = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW + 9)
 
-    assert sorted(erased) == [False] * 15 + [True]
-    assert jobs.job(an_id(2)).rev == 2
+    assert (answered.id, answered.status) == (an_id(1), "CANCELLED")
+    assert "sealed" not in table.get(keys.job_key(an_id(1)))
+    with pytest.raises(NotFound):
+        jobs.job(an_id(2))

@@ -1,0 +1,78 @@
+"""Stop an open job, or send a failed one round again, at somebody's request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from chalicelib.errors import Conflict, IllegalTransition, NotFound
+from chalicelib.model.job import BUDGETS, Job, Status, check_transition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from chalicelib.model.caller import Caller
+
+RACES = 8
+"""How often a request is tried against a worker that goes on writing its progress."""
+
+
+class Jobs(Protocol):
+    """Jobs by id."""
+
+    def job(self, job_id: str) -> Job:
+        """Raise NotFound if there is none."""
+
+
+class Leases(Protocol):
+    """How open and failed jobs are written from outside."""
+
+    def end_as_seen(self, job: Job, to: Status, now: int, outcome: Mapping[str, Mapping[str, object]]) -> bool:
+        """Return False when something happened to the job since it was read."""
+
+    def retry(self, job: Job, now: int, *, allowed: int, deadline_at: int) -> bool:
+        """Return False when something happened to the job since it was read."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Control:
+    """The verbs behind `POST /jobs/{id}/cancel` and `/retry`."""
+
+    jobs: Jobs
+    leases: Leases
+    now: Callable[[], int]
+
+    def cancel(self, caller: Caller, job_id: str) -> Job:
+        """Stop an open job before its next step; what its worker still writes changes nothing.
+
+        Raises NotFound, IllegalTransition for a job that has ended, Conflict when others wrote it too often.
+        """
+        for _ in range(RACES):
+            job = self._visible(caller, job_id)
+            check_transition(job.status, Status.CANCELLED)
+            outcome = {"result": {"reason": "cancelled", "by": caller.principal}}
+            if self.leases.end_as_seen(job, Status.CANCELLED, self.now(), outcome):
+                return self.jobs.job(job_id)
+        raise Conflict("the job changed too often while it was being cancelled")
+
+    def retry(self, caller: Caller, job_id: str) -> Job:
+        """Send a FAILED job round again, with a fresh budget of attempts and time.
+
+        Raises NotFound, IllegalTransition for a job that has not failed, Conflict.
+        """
+        for _ in range(RACES):
+            job = self._visible(caller, job_id)
+            if job.status is not Status.FAILED:
+                detail = f"the job is {job.status}; only a FAILED job is sent round again"
+                raise IllegalTransition(detail, job_status=str(job.status))
+            now, budget = self.now(), BUDGETS[job.type]
+            allowed = job.attempts + budget.attempts
+            if self.leases.retry(job, now, allowed=allowed, deadline_at=now + budget.lifetime):
+                return self.jobs.job(job_id)
+        raise Conflict("the job changed too often while it was being retried")
+
+    def _visible(self, caller: Caller, job_id: str) -> Job:
+        job = self.jobs.job(job_id)
+        if not caller.may_see(job.place, job.requester):
+            raise NotFound
+        return job

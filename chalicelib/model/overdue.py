@@ -1,0 +1,51 @@
+"""What the sweep does with an overdue job: a pure function of the job and the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.model.clock import SECOND
+from chalicelib.model.job import Status, due
+
+if TYPE_CHECKING:
+    from chalicelib.model.job import Job
+
+SWEEP_PERIOD = 60 * SECOND
+
+SWEEP_RUN = 45 * SECOND
+"""How long one run of the sweep takes at the most; what it leaves is the next one's. The function may take 60 s."""
+
+RESEND = 300 * SECOND
+"""How long a job that was sent again may wait in the queue before it is sent once more: a backlog must not double
+itself every minute."""
+
+LONGEST_UNTIL_SWEPT = SWEEP_PERIOD + SWEEP_RUN
+"""How long after it is due a job is looked after at the latest: one period, and a run of the sweep."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Send:
+    """Send the job to the worker, and look after it again at `due_at`."""
+
+    due_at: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fail:
+    """End the job as FAILED."""
+
+    code: str
+    message: str
+
+
+def overdue(job: Job, now: int) -> Send | Fail:
+    """Decide what an overdue job needs."""
+    if now >= job.deadline_at:
+        return Fail(code="deadline_exceeded", message="The job did not end within its time.")
+    if job.status is Status.IN_PROGRESS:
+        if job.attempts >= job.allowed:
+            return Fail(code="worker_lost", message="The job was begun as often as it may be, and never ended.")
+        return Send(due_at=due(job, now + RESEND), reason="lease_lost")
+    return Send(due_at=due(job, now + RESEND), reason="not_dispatched" if job.attempts == 0 else "waited")

@@ -1,0 +1,175 @@
+"""Do a queued job: claim it, run its step, write the outcome, or decide when it is tried again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from chalicelib.errors import (
+    CloakroomError,
+    Conflict,
+    LeaseLost,
+    NotFound,
+    Refused,
+    SealBroken,
+    Unavailable,
+    Unreadable,
+)
+from chalicelib.model.clock import SECOND
+from chalicelib.model.job import Status, Type, age_ms
+from chalicelib.model.retry import Again, Failure, Kind, Stop, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from chalicelib.model.deposit import Deposit
+    from chalicelib.model.job import Job
+    from chalicelib.model.token import Token
+
+LONGEST_DELAY = 900
+"""Seconds: the longest that SQS holds a message back. What waits longer is sent by the sweep."""
+
+KINDS: Mapping[type[Exception], Kind] = {
+    Unavailable: Kind.TRANSIENT,
+    Conflict: Kind.TRANSIENT,
+    SealBroken: Kind.PERMANENT,
+    Unreadable: Kind.PERMANENT,
+    Refused: Kind.PERMANENT,
+    Exception: Kind.UNKNOWN,
+}
+"""What each error says about the next attempt; a class without a line has its parent's."""
+
+
+class Outcomes(Protocol):
+    """Where jobs are found and their outcomes written, each with its job's end in one transaction."""
+
+    def job(self, job_id: str) -> Job:
+        """Raise NotFound if there is none."""
+
+    def deposit(self, token_id: str) -> Deposit:
+        """Raise NotFound if there is none."""
+
+    def settle(self, job: Job, token: Token, now: int) -> Status | None:
+        """Make a token current; None when the job had ended before."""
+
+    def erase(self, revocation: Job, now: int) -> None:
+        """Erase a deleted token's secret. Raises LeaseLost."""
+
+
+class Leases(Protocol):
+    """How jobs are claimed and given back."""
+
+    def claim(self, job: Job, owner: str, now: int) -> Job | None:
+        """Return None when another was first."""
+
+    def wait(self, job: Job, not_before: int, now: int, reason: str) -> None:
+        """Raise LeaseLost."""
+
+    def end(self, job: Job, to: Status, now: int, outcome: Mapping[str, Mapping[str, object]]) -> None:
+        """Raise LeaseLost."""
+
+
+class Queue(Protocol):
+    """Where work waits."""
+
+    def send(self, job_id: str, *, delay: int = 0) -> None:
+        """Raise Unavailable when it was not taken. `delay` in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Worker:
+    """The verb of the queue's consumer. `chance` gives a number from [0, 1), `owner` names this process."""
+
+    outcomes: Outcomes
+    leases: Leases
+    queue: Queue
+    now: Callable[[], int]
+    chance: Callable[[], float]
+    owner: str
+    fact: Callable[..., None]
+    failure: Callable[..., None]
+
+    def work(self, job_id: str) -> None:
+        """Do a job. A message that comes again, early or late, changes nothing.
+
+        Raises only what the queue must bring again: the table did not answer before the job was claimed.
+        """
+        try:
+            job = self.outcomes.job(job_id)
+        except NotFound:
+            self.fact(
+                "work.expired", job=job_id
+            )  # past its time to live: whoever asked for it was told that it is gone
+            return
+        now = self.now()
+        if not job.is_open or job.not_before > now:
+            self.fact("work.repeated", job=job.id, type=job.type, status=job.status)
+            return
+        claimed = self.leases.claim(job, self.owner, now)
+        if claimed is None:
+            self.fact("work.repeated", job=job.id, type=job.type, status=job.status)
+            return
+        try:
+            self._attempt(claimed)
+        except LeaseLost:
+            self.fact("lease.lost", job=job.id, type=job.type, attempt=claimed.attempts)
+
+    def _attempt(self, job: Job) -> None:
+        try:
+            self._step(job)
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever a step meets is decided upon, never left to chance
+            self.failure("attempt.failed", error, job=job.id, type=job.type, attempt=job.attempts)
+            self._decided(job, failure_of(error))
+
+    def _step(self, job: Job) -> None:
+        match job.type:
+            case Type.REVOKE:
+                self.outcomes.erase(job, self.now())
+                self._settled("token.erased", job, token=job.token_id)
+            case Type.STORE:  # its stream record never came, or failed
+                ended = self.outcomes.settle(job, self.outcomes.deposit(job.id).token, self.now())
+                if ended is None:
+                    raise LeaseLost
+                self._settled("job.settled", job, status=ended)
+
+    def _settled(self, event: str, job: Job, **facts: object) -> None:
+        after = age_ms(job, self.now())
+        self.fact(event, job=job.id, type=job.type, attempt=job.attempts, after_ms=after, **facts)
+
+    def _decided(self, job: Job, failure: Failure) -> None:
+        now = self.now()
+        decision = decide(
+            failure,
+            attempt=job.attempts,
+            allowed=job.allowed,
+            now=now,
+            deadline_at=job.deadline_at,
+            chance=self.chance(),
+        )
+        match decision:
+            case Stop(code=code, message=message):
+                self.leases.end(job, Status.FAILED, now, {"error": {"code": code, "message": message}})
+                self._settled("job.failed", job, code=code)
+            case Again(not_before=not_before):
+                self.leases.wait(job, not_before, now, failure.code)
+                self._remind(job, -(-(not_before - now) // SECOND))
+                self.fact("job.waits", job=job.id, type=job.type, code=failure.code, attempt=job.attempts)
+
+    def _remind(self, job: Job, delay: int) -> None:
+        """Have the queue bring the job when its wait is over; what it cannot hold or does not take, the sweep sends."""
+        if delay > LONGEST_DELAY:
+            return
+        try:
+            self.queue.send(job.id, delay=delay)
+        except Unavailable as error:
+            self.failure("reminder.failed", error, job=job.id)
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return what an error means for its job: what the caller may read of it, and whether to try again."""
+    kind = next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
+    if isinstance(error, CloakroomError) and kind is not Kind.UNKNOWN:
+        return Failure(kind=kind, code=error.code, message=(type(error).__doc__ or "").strip())
+    return Failure(kind=kind, code="internal_error", message="Something went wrong on our side.")

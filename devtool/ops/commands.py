@@ -1,0 +1,103 @@
+"""`./dev ops`: its part of the command line."""
+
+# ruff: noqa: PLC0415 - `./dev ops --help` should not wait for boto3
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+
+    from devtool.ops.stage import Stage
+
+
+def add(commands: Any) -> None:
+    """Describe the operator's commands, with help for each."""
+    ops = commands.add_parser("ops", help="what is stuck, why, and sending it again")
+    ops.add_argument(
+        "--stage", metavar="STACK", help="a stack in AWS, with your own credentials (default: the local cloud)"
+    )
+    ops.add_argument("--json", action="store_true", help="for scripts")
+    what = ops.add_subparsers(dest="what", required=True, metavar="WHAT")
+
+    jobs = what.add_parser("jobs", help="jobs").add_subparsers(dest="verb", required=True, metavar="VERB")
+    jobs.add_parser("stuck", help="open jobs that are overdue, and why").set_defaults(run=_stuck)
+    show = jobs.add_parser("show", help="all that is known of one job, with its history")
+    show.add_argument("id")
+    show.set_defaults(run=_history)
+
+    what.add_parser("queue", help="how much is in each queue").set_defaults(run=_queue)
+
+    dlq = what.add_parser("dlq", help="dead letters").add_subparsers(dest="verb", required=True, metavar="VERB")
+    dlq.add_parser("list", help="what is in the dead-letter queue").set_defaults(run=_dead_letters)
+    redrive = dlq.add_parser("redrive", help="send dead letters round again")
+    redrive.add_argument("--dry-run", action="store_true", help="only say what would be sent")
+    redrive.add_argument("--type", metavar="TYPE", help="only jobs of this type, e.g. token.revoke")
+    redrive.set_defaults(run=_redrive)
+
+    aside = what.add_parser("quarantine", help="records and messages that were set aside")
+    verbs = aside.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs.add_parser("list", help="what is in it").set_defaults(run=_listed)
+    for verb, about, run in (("show", "one of it", _shown), ("replay", "do its job again", _replayed)):
+        one = verbs.add_parser(verb, help=about)
+        one.add_argument("source", help="advance, notify or work")
+        one.add_argument("pointer", help="as the list shows it")
+        one.set_defaults(run=run)
+
+
+def _stage(options: argparse.Namespace) -> Stage:
+    from devtool.ops import stage
+
+    return stage.real(options.stage) if options.stage else stage.local()
+
+
+def _stuck(options: argparse.Namespace) -> None:
+    from devtool.ops import jobs
+
+    jobs.stuck(_stage(options), as_json=options.json)
+
+
+def _history(options: argparse.Namespace) -> None:
+    from devtool.ops import jobs
+
+    jobs.history(_stage(options), options.id, as_json=options.json)
+
+
+def _queue(options: argparse.Namespace) -> None:
+    from devtool.ops import queues
+
+    queues.depths(_stage(options), as_json=options.json)
+
+
+def _dead_letters(options: argparse.Namespace) -> None:
+    from devtool.ops import queues
+
+    queues.dead_letters(_stage(options), as_json=options.json)
+
+
+def _redrive(options: argparse.Namespace) -> None:
+    from devtool.ops import queues
+
+    queues.redrive(_stage(options), only_type=options.type, dry_run=options.dry_run, as_json=options.json)
+
+
+def _listed(options: argparse.Namespace) -> None:
+    from devtool.ops import quarantine
+
+    quarantine.listed(_stage(options), as_json=options.json)
+
+
+def _shown(options: argparse.Namespace) -> None:
+    from devtool.ops import quarantine
+
+    quarantine.shown(_stage(options), options.source, options.pointer, as_json=options.json)
+
+
+def _replayed(options: argparse.Namespace) -> None:
+    from devtool.ops import quarantine
+
+    done = quarantine.replayed(_stage(options), options.source, options.pointer)
+    sys.stdout.write((json.dumps([{"done": done}]) if options.json else done) + "\n")

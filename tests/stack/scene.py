@@ -1,0 +1,104 @@
+"""A world in which tokens are handed in, deleted and collected, and what a job's effect is, seen from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chalicelib.collect.read import Counter
+from chalicelib.errors import TokenRevoked
+from chalicelib.model.clock import SECOND
+from chalicelib.model.deposit import Deposit
+from chalicelib.model.job import Type, first_job
+from chalicelib.model.token import Secret
+from chalicelib.store import keys
+from chalicelib.store.tokens import CurrentTokens
+from tests.chalicelib.examples import HOOK, JANE, NOW, a_place, a_token, an_id
+from tests.chalicelib.model.test_caller import caller
+from tests.stack.world import BY_STREAM
+
+if TYPE_CHECKING:
+    from chalicelib.model.job import Job
+    from chalicelib.model.token import Token
+    from chalicelib.seal.sealer import Sealer
+    from tests.stack.world import World
+
+HER = caller(JANE, "consumer")
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """A world, and what hands tokens in, out and back in it."""
+
+    world: World
+    sealer: Sealer
+    secrets: dict[str, Secret] = field(default_factory=dict)
+
+    @property
+    def counter(self) -> Counter:
+        table = self.world.table
+        return Counter(jobs=self.world.jobs, tokens=CurrentTokens(table), opener=self.sealer, now=self._now)
+
+    def _now(self) -> int:
+        return self.world.now
+
+    def store(self, number: int, provider: str | None = None, lifetime: int = 0) -> Job:
+        """Hand a token in as the intake does."""
+        now = self.world.now
+        place = a_place(provider=provider or f"provider-{number}")
+        token = a_token(number, place=place, accepted_at=now + number, expires_at=NOW // SECOND + 10_000_000)
+        secret = Secret(access_token=f"invented-{number}", refresh_token=None, extra={})
+        sealed, version = self.sealer.seal(secret.to_bytes(), token.place, token.id)
+        job = first_job(token.id, Type.STORE, token, requester=HOOK, now=now)
+        deposit = Deposit(job=job, token=token, sealed=sealed, body_mark=b"m", key_version=version)
+        assert self.world.jobs.accept(deposit) is None
+        self.secrets[token.id] = secret
+        return self._lasting(job, lifetime)
+
+    def delete(self, number: int, lifetime: int = 0) -> Job:
+        """Delete a stored token as its owner does."""
+        deposit = self.world.jobs.deposit(an_id(number))
+        job = first_job(an_id(number + 10_000), Type.REVOKE, deposit.token, requester=JANE, now=self.world.now)
+        self.world.jobs.revoke(deposit, job, self.world.now)
+        return self._lasting(job, lifetime)
+
+    def stored(self, number: int) -> None:
+        """Hand a token in and let it settle, before anything is lost or dies."""
+        self.world.live(self.store(number).id, until=self.world.now + BY_STREAM)
+
+    def _lasting(self, job: Job, lifetime: int) -> Job:
+        if lifetime:
+            end = self.world.now + lifetime
+            self.world.table.update(keys.job_key(job.id), "SET deadline_at = :end", end=end)
+        return job
+
+    def token(self, job: Job) -> Token:
+        return self.world.jobs.deposit(job.token_id).token
+
+    def has_its_effect_once(self, job: Job) -> None:
+        """See that a job succeeded once, that its effect is there, and that the table's stream tells of it once."""
+        assert self.world.ends(job.id) == ["SUCCEEDED"]
+        token_id = job.token_id
+        if job.type is Type.STORE:
+            token = self.token(job)
+            assert self.counter.secret(HER, token_id, min_ttl=0) == (token, self.secrets[token_id])
+            assert self.counter.current_secret(HER, token.place, min_ttl=0) == (token, self.secrets[token_id])
+            assert sum(makes_current(record, token_id) for record in self.world.stream) == 1
+        else:
+            with pytest.raises(TokenRevoked):
+                self.counter.secret(HER, token_id, min_ttl=0)
+            assert self.world.jobs.deposit(token_id).sealed is None
+            assert sum(erases(record, token_id) for record in self.world.stream) == 1
+
+
+def makes_current(record: dict[str, Any], token_id: str) -> bool:
+    image = record["dynamodb"].get("NewImage", {})
+    return (image.get("kind"), image.get("token_id")) == ({"S": "current"}, {"S": token_id})
+
+
+def erases(record: dict[str, Any], token_id: str) -> bool:
+    change = record["dynamodb"]
+    is_its = change["Keys"]["pk"] == {"S": f"JOB#{token_id}"}
+    return is_its and "sealed" in change.get("OldImage", {}) and "sealed" not in change["NewImage"]

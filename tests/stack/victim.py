@@ -1,0 +1,93 @@
+"""A process that runs the app's event handlers on raw events and dies by its own hand in the middle of one.
+
+One command a line on stdin: `{"function", "event", "now", "die": [n, "before" | "after"] | null, "fail": n | null}`.
+It kills itself before or after the n-th write of that invocation that it sends to DynamoDB or SQS, or lets the network
+fail instead of it. One answer a line on stdout: `{"answer": ..., "writes": [...]}`, or `{"error": ..., "writes": ...}`.
+
+Time is the commands'. A message's delay is written on the message for whoever delivers it, for SQS's clock is no
+test's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+import boto3
+from botocore.exceptions import EndpointConnectionError
+
+WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "SendMessage"})
+DELAY = "delay"
+
+
+class Hand:
+    """Counts the writes of an invocation, and strikes at the one that it was told."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.arm(None, None)
+
+    def arm(self, die: list[Any] | None, fail: int | None) -> None:
+        self.writes: list[str] = []
+        self._die = tuple(die) if die else None
+        self._fail = fail
+
+    def before(self, model: Any, **_: Any) -> None:
+        if model.name not in WRITES:
+            return
+        with self._lock:
+            self.writes.append(model.name)
+            number = len(self.writes)
+        self._strike(number, "before")
+        if number == self._fail:
+            raise EndpointConnectionError(endpoint_url="https://nowhere.example")
+
+    def after(self, model: Any, **_: Any) -> None:
+        if model.name in WRITES:
+            self._strike(len(self.writes), "after")
+
+    def _strike(self, number: int, when: str) -> None:
+        if self._die == (number, when):
+            os.kill(os.getpid(), signal.SIGKILL)
+            signal.pause()
+
+
+def write_delay(params: dict[str, Any], **_: Any) -> None:
+    seconds = str(params.pop("DelaySeconds", 0))
+    params["MessageAttributes"] = {DELAY: {"DataType": "Number", "StringValue": seconds}}
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    sys.stdout = sys.stderr  # the app's log
+    hand = Hand()
+    boto3.setup_default_session()
+    events = boto3.DEFAULT_SESSION.events
+    events.register("before-call", hand.before)
+    events.register("after-call", hand.after)
+    events.register("provide-client-params.sqs.SendMessage", write_delay)
+
+    from chalicelib import wiring  # noqa: PLC0415  its clock is replaced before anything is wired
+
+    clock = {"now": 0}
+    wiring.now = lambda: clock["now"]
+    import app  # noqa: PLC0415
+
+    for line in sys.stdin:
+        command = json.loads(line)
+        clock["now"] = command["now"]
+        hand.arm(command["die"], command["fail"])
+        try:
+            told = {"answer": getattr(app, command["function"])(command["event"], None)}
+        except Exception as error:  # noqa: BLE001  Lambda tells whoever invoked, whatever it is
+            told = {"error": type(error).__name__}
+        answers.write(json.dumps({**told, "writes": hand.writes}) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
