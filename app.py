@@ -59,7 +59,7 @@ def hand_in_token() -> Response:
 
     caller, _ = _asked()
     key = read_idempotency_key(_request().headers.get("idempotency-key"))
-    body = read_hand_in(json_body(_request()))
+    body = read_hand_in(json_body(_request()), idempotency_key=key)
     job, is_new = wired.intake.accept(body, requester=caller.principal, idempotency_key=key)
     log.fact("token.accepted" if is_new else "token.repeated", job=job.id)
     return answers.accepted(job)

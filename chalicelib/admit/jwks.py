@@ -78,6 +78,8 @@ class Keys:
             now = self._clock()
             if self._may_fetch(key_id, now):
                 self._fetch(now)
+                if self._held is None:  # nothing to fall back on, and the gateway keeps a Deny for minutes: once more
+                    self._fetch(now)
             held = self._held
         if held is None or now - held.fetched_at >= KEEP:
             raise KeysUnavailable

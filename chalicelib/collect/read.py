@@ -109,6 +109,14 @@ class Counter:
 
     def _opened(self, deposit: Deposit, min_ttl: int) -> tuple[Token, Secret]:
         token = deposit.token
+        self._check(token, min_ttl)
+        if deposit.sealed is None:  # erased after a deletion that this read does not show; gone either way
+            raise TokenRevoked
+        secret = Secret.from_bytes(self.opener.open(deposit.sealed, token.place, token.id))
+        self._check(token, min_ttl)  # once more: table and KMS may have taken seconds to give the key
+        return token, secret
+
+    def _check(self, token: Token, min_ttl: int) -> None:
         now = self.now()
         match token.status_at(now):
             case TokenStatus.REVOKED:
@@ -117,9 +125,6 @@ class Counter:
                 raise TokenExpired(expires_at=_expires_at(token))
         if token.expires_at is not None and token.expires_at * SECOND < now + min_ttl * SECOND:
             raise TooShortLived(expires_at=_expires_at(token), min_ttl=min_ttl)
-        if deposit.sealed is None:  # erased after a deletion that this read does not show; gone either way
-            raise TokenRevoked
-        return token, Secret.from_bytes(self.opener.open(deposit.sealed, token.place, token.id))
 
 
 def secret_view(token: Token, secret: Secret, now: int) -> dict[str, object]:
@@ -136,7 +141,7 @@ def secret_view(token: Token, secret: Secret, now: int) -> dict[str, object]:
     given = {name: value for name, value in view.items() if value is not None}
     if token.expires_at is None:
         return {**given, "expires_at": None}
-    return {**given, "expires_in": token.expires_at - now // SECOND, "expires_at": _expires_at(token)}
+    return {**given, "expires_in": max(0, token.expires_at - now // SECOND), "expires_at": _expires_at(token)}
 
 
 def _allow(caller: Caller, path: str) -> None:

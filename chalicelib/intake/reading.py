@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -20,7 +20,7 @@ from chalicelib.intake.bodies import (
 from chalicelib.model import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 B = TypeVar("B", bound=msgspec.Struct)
 
@@ -33,19 +33,28 @@ _hand_in = msgspec.json.Decoder(HandIn)
 _ticket = msgspec.json.Decoder(TicketIn)
 _canonical = msgspec.json.Encoder(order="deterministic")
 
+_NO_BODY = HandIn(subject="", provider="", token=TokenIn(access_token=""))
+"""A body with nothing but defaults: what a required member never is."""
+
 _AT = re.compile(r"^(?P<rule>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>.*?)`(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(?P<name>.*)`$")
 _SHOWABLE = re.compile(rf"[A-Za-z_\-]{{1,{LONGEST_SHOWN_NAME}}}")
 """An unknown member's name comes from outside and could be a secret put in the wrong place, which has digits in it."""
 
+_SECRET_NAME = re.compile(r"(?:token|secret|password|assertion|_key)$", re.IGNORECASE)
+"""Ends of member names under which providers send secrets: `access_token`, `client_secret`, `api_key`."""
+
 _OUR_PATHS = frozenset({"", ".token"})
 """Where a member can be unknown. A crafted name can look like a path: only these are shown."""
 
 
-def read_hand_in(raw: bytes) -> HandIn:
-    """Return the body of `POST /tokens`. Raises BodyTooLarge or InvalidBody."""
+def read_hand_in(raw: bytes, *, idempotency_key: str | None = None) -> HandIn:
+    """Return the body of `POST /tokens`. Raises BodyTooLarge, InvalidBody, or InvalidParameter for a secret key."""
     body = _read(raw, _hand_in)
+    if idempotency_key is not None and any(secret in idempotency_key for secret in _secrets(body.token)):
+        rule = "it is no secret and must not repeat the token"  # its hash is the job's id
+        raise InvalidParameter(f"Idempotency-Key: {rule}", field="Idempotency-Key", rule=rule)
     for name, value, fault_of in _named(body):
         _check_name(name, value, fault_of)
     _check_life(body.token)
@@ -76,8 +85,18 @@ def read_idempotency_key(header: str | None) -> str | None:
 
 
 def canonical(body: HandIn) -> bytes:
-    """Return the same bytes for the same body, whatever its spacing and the order of its members."""
-    return _canonical.encode(body)
+    """Return the same bytes for the same body, whatever its spacing and the order of its members.
+
+    Its keyed hash is stored: these bytes are a contract with later versions. Members that have their default are left
+    out, so that a new optional one changes nothing for the bodies of before.
+    """
+    given = _given(body, _NO_BODY)
+    return _canonical.encode({**given, "token": _given(body.token, _NO_BODY.token)})
+
+
+def _given(struct: msgspec.Struct, defaults: msgspec.Struct) -> dict[str, Any]:
+    members = {name: getattr(struct, name) for name in struct.__struct_fields__}
+    return {name: value for name, value in members.items() if value != getattr(defaults, name)}
 
 
 def _read(raw: bytes, decoder: msgspec.json.Decoder[B]) -> B:
@@ -175,5 +194,17 @@ def _check_clear_texts(body: HandIn) -> None:
 
 
 def _secrets(token: TokenIn) -> tuple[str, ...]:
-    texts = (token.access_token, token.refresh_token, token.id_token)
+    texts = (token.access_token, token.refresh_token, token.id_token, *_secrets_in(token.extra))
     return tuple(text for text in texts if text and len(text) >= SHORTEST_SECRET)
+
+
+def _secrets_in(value: object, name: str = "") -> Iterator[str]:
+    """Yield the texts of `extra` whose member's name says that they are secret; addresses and ids may be repeated."""
+    if isinstance(value, str) and _SECRET_NAME.search(name):
+        yield value
+    elif isinstance(value, dict):
+        for inner, part in value.items():
+            yield from _secrets_in(part, inner)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _secrets_in(part, name)

@@ -24,27 +24,33 @@ def each(
     handle: Callable[[R], object],
     *,
     group_of: Callable[[R], object],
+    order_of: Callable[[R], object],
     pool: Executor,
     set_aside: Callable[[R, Exception], bool],
 ) -> list[R]:
     """Call `handle` for each record and return those that must come again.
 
-    Groups run side by side, the records of one group in order. `set_aside` hears of each failure and tells whether that
-    record is out of the way: then its group goes on. Otherwise the rest of its group waits for the next delivery with
-    it, or a later change would overtake an earlier one.
+    Groups run side by side, the records of one group one after the other. `set_aside` hears of each failure and tells
+    whether that record is out of the way. If it is not, the later records of the same order wait for the next delivery
+    with it, or a later change would overtake an earlier one; the rest of the group goes on.
     """
     groups: dict[object, list[R]] = {}
     for record in records:
         groups.setdefault(group_of(record), []).append(record)
 
     def run(group: list[R]) -> list[R]:
-        for position, record in enumerate(group):
+        left: dict[object, list[R]] = {}
+        for record in group:
+            order = order_of(record)
+            if order in left:
+                left[order].append(record)
+                continue
             try:
                 handle(record)
             except Exception as error:  # noqa: BLE001  a record may fail in any way; the rest must go on
                 if not set_aside(record, error):
-                    return group[position:]
-        return []
+                    left[order] = [record]
+        return [record for waiting in left.values() for record in waiting]
 
     return [record for leftover in pool.map(run, groups.values()) for record in leftover]
 

@@ -90,7 +90,12 @@ class Advance:
     def __call__(self, records: Sequence[Record]) -> dict[str, Any]:
         """Move each record's job on, those of one job in order, and report what failed."""
         failed = each(
-            records, self._one, group_of=_partition, pool=self.reporting.pool, set_aside=self.reporting.set_aside
+            records,
+            self._one,
+            group_of=_place,
+            order_of=_keys,
+            pool=self.reporting.pool,
+            set_aside=self.reporting.set_aside,
         )
         return report([_sequence(record) for record in failed], mode=self.reporting.mode)
 
@@ -138,7 +143,14 @@ class Work:
 
     def __call__(self, messages: Sequence[Record]) -> dict[str, Any]:
         """Do each message's job and report what failed; a failed message is seen again after its time-out."""
-        failed = each(messages, self._one, group_of=_body, pool=self.reporting.pool, set_aside=self.reporting.set_aside)
+        failed = each(
+            messages,
+            self._one,
+            group_of=_body,
+            order_of=_body,
+            pool=self.reporting.pool,
+            set_aside=self.reporting.set_aside,
+        )
         return report([str(message.get("messageId", "")) for message in failed], mode=self.reporting.mode)
 
     def _one(self, message: Record) -> None:
@@ -162,8 +174,16 @@ def _sequence(record: Record) -> str:
     return str(_dynamodb(record).get("SequenceNumber", ""))
 
 
-def _partition(record: Record) -> str:
+def _keys(record: Record) -> str:
     return str(_dynamodb(record).get("Keys"))
+
+
+def _place(record: Record) -> str:
+    """Return what the jobs of one place share: they write one current token, and must not do so side by side."""
+    image = _dynamodb(record).get("NewImage")
+    if not isinstance(image, dict) or "provider" not in image:
+        return _keys(record)
+    return str([image.get(name) for name in ("environment", "domain", "subject", "provider")])
 
 
 def _dynamodb(record: Record) -> Record:

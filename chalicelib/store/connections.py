@@ -71,7 +71,7 @@ class Connections:
                 ConsistentRead=True,
                 **start,
             )
-            yield from (_connection_or_fault(item) for item in items if item["ttl"] * SECOND > now)
+            yield from (_connection_or_fault(item) for item in items if item.get("ttl", 0) * SECOND > now)
             if not more:
                 return
             start = {"ExclusiveStartKey": more}

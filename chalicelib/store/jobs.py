@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import Conflict, LeaseLost, NotFound
+from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Job, Status, Type
 from chalicelib.model.token import KEEP_RECORD
 from chalicelib.store import keys
@@ -40,6 +42,10 @@ NEWER = "attribute_not_exists(pk) OR #rank < :rank"
 
 NOT_YET_REVOKED_AS_SEEN = "attribute_exists(pk) AND attribute_not_exists(revoked_at) AND #status = :seen"
 """Nobody deleted the token, and it was not settled between our reading of its place and this write."""
+
+REVOKED_BY_THIS = "revocation = :job"
+"""It is still the token that this job is about: an Idempotency-Key that is used again after the first token's time to
+live makes another token of the same id, which a message that was redriven late must not erase."""
 
 STILL_CURRENT = "token_id = :id"
 """The place still shows the token that is being deleted."""
@@ -102,42 +108,25 @@ class Jobs:
     def revoke(self, deposit: Deposit, revocation: Job, now: int) -> Job:
         """Take the token from its readers and leave a job to do the rest, in one transaction.
 
-        Returns the revocation's job: an earlier one where the token had been deleted before, the token's own where
-        its storing was cancelled.
+        Returns the revocation's job: an earlier one where the token had been deleted before (a new one if that was
+        cancelled), the token's own where its storing was cancelled.
         Raises NotFound when the token is gone, Conflict when other writers were in the way too often.
         """
         token_id = deposit.token.id
         for _ in range(RACES):
             item = self._item(token_id)
             if "revoked_at" in item:
-                return self.job(item.get("revocation", token_id))  # without one: its storing was cancelled
-            operations = [
-                self._table.update_operation(
-                    keys.job_key(token_id),
-                    "SET revoked_at = :now, revocation = :revocation",
-                    condition=NOT_YET_REVOKED_AS_SEEN,
-                    names=_STATUS,
-                    now=now,
-                    revocation=revocation.id,
-                    seen=item["status"],
-                ),
-                self._table.put_operation(
-                    job_to_item(revocation, ttl=max(item["ttl"], now // 1_000_000 + KEEP_RECORD)),
-                    condition=NEW,
-                ),
-            ]
-            if self._is_current(deposit.token):
-                operations.append(
-                    self._table.update_operation(
-                        keys.current_key(deposit.token.place),
-                        "SET revoked_at = :now",
-                        condition=STILL_CURRENT,
-                        now=now,
-                        id=token_id,
-                    )
-                )
+                earlier = self.job(item.get("revocation", token_id))  # without one: its storing was cancelled
+                if earlier.type is not Type.REVOKE or earlier.status is not Status.CANCELLED:
+                    return earlier
+                marking = self._mark_again(token_id, earlier, revocation)
+            else:
+                marking = [self._mark(item, token_id, revocation, now), *self._tombstone(deposit.token, now)]
+            ttl = max(item["ttl"], now // SECOND + KEEP_RECORD)
             try:
-                self._table.transact(operations)
+                self._table.transact(
+                    [*marking, self._table.put_operation(job_to_item(revocation, ttl=ttl), condition=NEW)]
+                )
             except TransactionCancelled:
                 continue  # settled, replaced or deleted since we looked: look again
             return revocation
@@ -147,7 +136,7 @@ class Jobs:
         """Erase the secret of a deleted token and end its revocation, in one transaction. Raises LeaseLost."""
         ending = ended_ours(revocation, Status.SUCCEEDED, now, {"result": {"erased": True}})
         erasing = self._table.update_operation(
-            keys.job_key(revocation.token_id), "REMOVE sealed", condition="attribute_exists(pk)"
+            keys.job_key(revocation.token_id), "REMOVE sealed", condition=REVOKED_BY_THIS, job=revocation.id
         )
         try:
             self._table.transact([self._table.update_operation(**ending), erasing])
@@ -170,9 +159,46 @@ class Jobs:
             raise NotFound
         return item
 
-    def _is_current(self, token: Token) -> bool:
+    def _mark(self, item: dict[str, Any], token_id: str, revocation: Job, now: int) -> dict[str, Any]:
+        return self._table.update_operation(
+            keys.job_key(token_id),
+            "SET revoked_at = :now, revocation = :revocation",
+            condition=NOT_YET_REVOKED_AS_SEEN,
+            names=_STATUS,
+            now=now,
+            revocation=revocation.id,
+            seen=item["status"],
+        )
+
+    def _mark_again(self, token_id: str, cancelled: Job, revocation: Job) -> list[dict[str, Any]]:
+        """Return what puts a new revocation in the place of one that was cancelled: the secret is still there."""
+        return [
+            self._table.update_operation(
+                keys.job_key(token_id),
+                "SET revocation = :revocation",
+                condition=REVOKED_BY_THIS,
+                revocation=revocation.id,
+                job=cancelled.id,
+            )
+        ]
+
+    def _tombstone(self, token: Token, now: int) -> list[dict[str, Any]]:
+        """Return what marks the token's place, so that no older token becomes current again, settled or not.
+
+        Nothing where a newer one stands.
+        """
         current = self.current(token.place)
-        return current is not None and current.id == token.id
+        if current is not None and current.id == token.id:
+            key = keys.current_key(token.place)
+            return [
+                self._table.update_operation(
+                    key, "SET revoked_at = :now", condition=STILL_CURRENT, now=now, id=token.id
+                )
+            ]
+        if current is not None and current.rank > token.rank:
+            return []
+        marked = current_to_item(replace(token, revoked_at=now))
+        return [self._table.put_operation(marked, condition=NEWER, names=_RANK, rank=token.rank)]
 
     def _end_alone(self, ending: dict[str, Any]) -> None:
         try:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import random
+import time
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import CloakroomError, Conflict, Misconfigured, Throttled, Unavailable
 from chalicelib.store.attributes import from_attributes, to_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+
+class Contended(Throttled):
+    """Another transaction touches the same item at this moment."""
+
+    code = "contended"
+
 
 TRANSLATIONS: Mapping[str, type[CloakroomError]] = {
     "ProvisionedThroughputExceededException": Throttled,
@@ -17,7 +26,7 @@ TRANSLATIONS: Mapping[str, type[CloakroomError]] = {
     "Throttling": Throttled,
     "LimitExceededException": Throttled,
     "TransactionInProgressException": Throttled,
-    "TransactionConflictException": Throttled,
+    "TransactionConflictException": Contended,
     "ReplicatedWriteConflictException": Throttled,
     "InternalServerError": Unavailable,
     "InternalFailure": Unavailable,
@@ -33,6 +42,13 @@ TRANSLATIONS: Mapping[str, type[CloakroomError]] = {
     "IdempotentParameterMismatchException": Misconfigured,
 }
 """DynamoDB's error codes as ours. A failed condition is not among them: each caller says what it means."""
+
+CONTENDED_TRIES = 5
+CONTENDED_PAUSE = 0.02
+"""How often and how far apart (seconds, doubling, a random part of it) a write is tried that met another transaction.
+
+DynamoDB refuses one of two that touch an item at the same time, and botocore does not repeat that: to it the refusal is
+an answer. Here it is weather: tokens of one place that are settled side by side all touch its current item."""
 
 BATCH_GET = 100
 """Keys that one BatchGetItem takes."""
@@ -68,8 +84,9 @@ class TransactionCancelled(Conflict):
 class Table:
     """One table. `client` is boto3's low-level DynamoDB client, made by wiring with time-outs and retries."""
 
-    def __init__(self, client: Any, name: str) -> None:
+    def __init__(self, client: Any, name: str, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._client = client
+        self._pause = pause
         self.name = name
 
     def get(self, key: Mapping[str, object], *, consistent: bool = True) -> dict[str, Any] | None:
@@ -141,6 +158,14 @@ class Table:
         self._ask("transact_write_items", TransactItems=list(operations))
 
     def _ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        for attempt in range(CONTENDED_TRIES - 1):
+            try:
+                return self._ask_once(operation, **arguments)
+            except Contended:
+                self._pause(random.random() * CONTENDED_PAUSE * 2**attempt)  # noqa: S311  chance, not a secret
+        return self._ask_once(operation, **arguments)
+
+    def _ask_once(self, operation: str, **arguments: Any) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  not at import: cold starts pay
 
         if operation not in ("transact_write_items", "batch_get_item"):
@@ -175,7 +200,8 @@ def _cancelled(reasons: Sequence[Mapping[str, Any]]) -> CloakroomError:
     if any(failed):
         return TransactionCancelled(failed, [_item(reason) for reason in reasons])
     if any(code in _TRANSIENT_REASONS for code in codes):
-        return Throttled("another transaction was in the way")
+        kind = Contended if "TransactionConflict" in codes else Throttled
+        return kind("another writer was in the way")
     return Misconfigured("the table cancelled a transaction: " + ", ".join(codes))
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.errors import CloakroomError, InvalidBody
+from chalicelib.errors import CloakroomError, InvalidBody, InvalidParameter
 from chalicelib.intake.reading import canonical, read_hand_in, read_ticket
 from tests.chalicelib.intake.bodies import GOOD, body, token
 
@@ -305,3 +305,37 @@ def test_a_token_with_a_character_that_no_token_has_was_altered_on_its_way(membe
         read_hand_in(json.dumps(body).encode())
 
     assert refused.value.facts["field"] == f"token.{member}"
+
+
+def test_the_canonical_form_is_a_contract_with_later_versions() -> None:
+    raw = {
+        "token": {"expires_in": "60", "access_token": "ya29.fine", "extra": {"b": 1, "a": [None, "x"]}, "scope": None},
+        "provider": "google",
+        "subject": "jane",
+        "domain": "default",
+    }
+
+    assert canonical(read_hand_in(json.dumps(raw).encode())) == (
+        b'{"provider":"google","subject":"jane",'
+        b'"token":{"access_token":"ya29.fine","expires_in":"60","extra":{"a":[null,"x"],"b":1}}}'
+    )
+
+
+@pytest.mark.parametrize("name", ["access_token", "client_secret", "api_key", "Password"])
+def test_a_secret_of_extra_is_not_repeated_in_the_clear(name: str) -> None:
+    hidden = "xoxp-super-secret-123"
+    extra = {"authed_user": {"id": "U123456789", name: hidden}, "urls": ["https://acme.example/"]}
+    good = {"subject": "jane", "provider": "slack", "token": {"access_token": "xoxb-1234567", "extra": extra}}
+
+    read_hand_in(json.dumps({**good, "metadata": {"user": "U123456789", "url": "https://acme.example/"}}).encode())
+    with pytest.raises(InvalidBody) as refused:
+        read_hand_in(json.dumps({**good, "metadata": {"k": hidden}}).encode())
+
+    assert refused.value.facts["field"] == "metadata"
+
+
+def test_an_idempotency_key_that_repeats_the_token_is_refused() -> None:
+    raw = json.dumps({"subject": "jane", "provider": "google", "token": {"access_token": "ya29.fine"}}).encode()
+
+    with pytest.raises(InvalidParameter, match="must not repeat the token"):
+        read_hand_in(raw, idempotency_key="hook/ya29.fine")

@@ -36,7 +36,14 @@ class Handled:
 
 
 def run(records: list[str], handled: Handled, pool: Executor) -> list[str]:
-    return each(records, handled, group_of=lambda record: record[0], pool=pool, set_aside=handled.comes_again)
+    return each(
+        records,
+        handled,
+        group_of=lambda record: record[0],
+        order_of=lambda record: record[0],
+        pool=pool,
+        set_aside=handled.comes_again,
+    )
 
 
 def test_all_records_are_handled_and_none_is_left(pool: Executor) -> None:
@@ -73,6 +80,7 @@ def test_behind_a_record_that_was_set_aside_its_group_goes_on(pool: Executor) ->
         ["a1", "b1", "a2", "a3"],
         handled,
         group_of=lambda record: record[0],
+        order_of=lambda record: record[0],
         pool=pool,
         set_aside=handled.is_set_aside,
     )
@@ -88,7 +96,7 @@ def test_groups_run_side_by_side(pool: Executor) -> None:
     def meet(record: str) -> None:
         together.wait()
 
-    assert each(["a", "b", "c"], meet, group_of=str, pool=pool, set_aside=Handled().comes_again) == []
+    assert each(["a", "b", "c"], meet, group_of=str, order_of=str, pool=pool, set_aside=Handled().comes_again) == []
 
 
 def test_a_slow_group_holds_up_no_other() -> None:
@@ -99,7 +107,7 @@ def test_a_slow_group_holds_up_no_other() -> None:
         ended.append(record)
 
     with ThreadPoolExecutor(2) as two:
-        each(["slow", "b", "c", "d"], handle, group_of=str, pool=two, set_aside=Handled().comes_again)
+        each(["slow", "b", "c", "d"], handle, group_of=str, order_of=str, pool=two, set_aside=Handled().comes_again)
 
     assert ended[-1] == "slow"
 
@@ -129,3 +137,25 @@ def test_a_failed_record_that_has_no_name_raises_in_both_modes(mode: Any) -> Non
     """To Lambda an empty identifier in a report is the whole batch's failure: say so ourselves, in both worlds."""
     with pytest.raises(BatchFailed):
         report(["7", ""], mode=mode)
+
+
+def test_behind_a_failed_record_only_its_own_order_waits_and_the_rest_of_its_group_goes_on(pool: Executor) -> None:
+    """Jobs of one place are done one after the other; a bad one among them stops no other job."""
+    done: list[str] = []
+
+    def handle(record: str) -> None:
+        if record == "place-a1":
+            raise KeyError(record)
+        done.append(record)
+
+    left = each(
+        ["place-a1", "place-b1", "place-a2", "place-c1"],
+        handle,
+        group_of=lambda record: record[:5],
+        order_of=lambda record: record[:-1],
+        pool=pool,
+        set_aside=lambda *_: False,
+    )
+
+    assert left == ["place-a1", "place-a2"]
+    assert done == ["place-b1", "place-c1"]

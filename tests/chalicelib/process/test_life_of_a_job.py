@@ -20,7 +20,7 @@ from chalicelib.model.policy import Statement
 from chalicelib.process.sweep import Sweep
 from chalicelib.process.worker import Worker
 from chalicelib.store import keys
-from chalicelib.store.items import deposit_to_item, history_of, job_to_item
+from chalicelib.store.items import deposit_to_item, history_of
 from chalicelib.store.jobs import Jobs
 from chalicelib.store.leases import Leases
 from chalicelib.store.open_jobs import OpenJobs
@@ -88,8 +88,7 @@ class LifeOfAJob(RuleBasedStateMachine):
         self.table.put(deposit_to_item(deposit))
         self.jobs.settle(deposit.job, deposit.token, NOW)
         self.token_id = deposit.token.id
-        job = a_revocation(2 * number + 1, deposit.token)
-        self.table.put(job_to_item(job, ttl=NOW // SECOND))
+        job = self.jobs.revoke(deposit, a_revocation(2 * number + 1, deposit.token), NOW)
         self.job_id = job.id
 
     def teardown(self) -> None:

@@ -92,8 +92,8 @@ def bench(  # noqa: PLR0917  its parts are fixtures
 def revocation(table: Table) -> Job:
     """Return the stored job of deleting a stored token."""
     deposit = a_deposit(1)
-    table.put(deposit_to_item(deposit))
     job = a_revocation(2, deposit.token)
+    table.put({**deposit_to_item(deposit), "revoked_at": NOW, "revocation": job.id})
     table.put(job_to_item(job, ttl=NOW // SECOND))
     return job
 

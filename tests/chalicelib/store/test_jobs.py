@@ -151,8 +151,38 @@ def test_a_token_deleted_before_it_was_settled_is_cancelled_and_never_current(jo
 
     job = jobs.job(an_id(1))
     assert (job.status, job.result) == ("CANCELLED", {"reason": "token_deleted"})
-    assert jobs.current(a_place()) is None
+    marked = jobs.current(a_place())
+    assert marked is not None
+    assert (marked.id, marked.revoked_at) == (an_id(1), NOW)
     assert settle(jobs, deposit) is None
+
+
+def test_an_older_token_does_not_become_current_behind_one_deleted_before_it_was_settled(jobs: Jobs) -> None:
+    older, newer = a_deposit(1), a_deposit(2)
+    for deposit in (older, newer):
+        jobs.accept(deposit)
+    jobs.revoke(newer, a_revocation(3, newer.token), NOW)
+
+    settle(jobs, newer)
+    settle(jobs, older)
+
+    current = jobs.current(a_place())
+    assert current is not None
+    assert (current.id, current.revoked_at) == (newer.token.id, NOW)
+    assert jobs.job(older.token.id).result == {"current": False}
+
+
+def test_deleting_an_older_token_leaves_the_newer_one_current(jobs: Jobs) -> None:
+    older, newer = a_deposit(1), a_deposit(2)
+    for deposit in (older, newer):
+        jobs.accept(deposit)
+        settle(jobs, deposit)
+
+    jobs.revoke(older, a_revocation(3, older.token), NOW)
+
+    current = jobs.current(a_place())
+    assert current is not None
+    assert (current.id, current.revoked_at) == (newer.token.id, None)
 
 
 def test_a_superseded_token_that_was_deleted_is_cancelled(jobs: Jobs) -> None:

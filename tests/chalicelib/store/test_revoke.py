@@ -250,3 +250,33 @@ def test_deleting_a_token_whose_storing_was_cancelled_answers_with_that_job(jobs
     assert "sealed" not in table.get(keys.job_key(an_id(1)))
     with pytest.raises(NotFound):
         jobs.job(an_id(2))
+
+
+def test_a_token_whose_deletion_was_cancelled_can_be_deleted_again(jobs: Jobs, table: Table) -> None:
+    deposit = a_deposit(1)
+    jobs.accept(deposit)
+    first = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
+    Leases(table).end_as_seen(first, Status.CANCELLED, NOW, {"result": {"reason": "cancelled"}})
+
+    second = jobs.revoke(deposit, a_revocation(3, deposit.token), NOW + 1)
+
+    assert second.id == an_id(3)
+    assert jobs.revoke(deposit, a_revocation(4, deposit.token), NOW + 2).id == an_id(3)
+
+
+def test_a_message_for_an_earlier_token_of_the_same_id_erases_nothing_of_the_later_one(
+    jobs: Jobs, table: Table
+) -> None:
+    """The first token's time to live was over; its Idempotency-Key made another; then the message was redriven."""
+    deposit = a_deposit(1)
+    jobs.accept(deposit)
+    late = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
+    table.delete(keys.job_key(deposit.token.id))
+    jobs.accept(deposit)
+    held = Leases(table).claim(late, "worker-a", NOW)
+    assert held is not None
+
+    jobs.erase(held, NOW)
+
+    assert jobs.deposit(deposit.token.id).sealed == deposit.sealed
+    assert jobs.job(late.id).status is Status.SUCCEEDED

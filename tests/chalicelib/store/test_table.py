@@ -6,9 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib.errors import CloakroomError, Misconfigured, Throttled, Unavailable
-from chalicelib.store.table import TRANSLATIONS, ConditionFailed, Table, TransactionCancelled, translate
+from chalicelib.store.table import (
+    CONTENDED_TRIES,
+    TRANSLATIONS,
+    ConditionFailed,
+    Contended,
+    Table,
+    TransactionCancelled,
+    translate,
+)
 from devtool import environment
 from tests.chalicelib.examples import an_id
 
@@ -173,7 +182,7 @@ def test_an_answer_without_a_code_is_named_by_its_status() -> None:
     [
         (("None", "ConditionalCheckFailed"), TransactionCancelled),
         (("TransactionConflict", "ConditionalCheckFailed"), TransactionCancelled),
-        (("TransactionConflict", "None"), Throttled),
+        (("TransactionConflict", "None"), Contended),
         (("ThrottlingError", "None"), Throttled),
         (("ProvisionedThroughputExceeded", "None"), Throttled),
         (("ValidationError", "None"), Misconfigured),
@@ -192,3 +201,48 @@ def test_every_error_of_the_operations_that_we_call_has_its_translation() -> Non
     shapes = {shape.name for operation in OPERATIONS for shape in model.operation_model(operation).error_shapes}
 
     assert shapes - set(TRANSLATIONS) == {"ConditionalCheckFailedException", "TransactionCanceledException"}
+
+
+class Contending:
+    """The real client, but each item is in another transaction's hands for the first `times` writes."""
+
+    def __init__(self, inner: Any, times: int) -> None:
+        self.inner, self.left, self.writes = inner, times, 0
+
+    def __getattr__(self, operation: str) -> Any:
+        def ask(**arguments: Any) -> Any:
+            self.writes += 1
+            if self.left:
+                self.left -= 1
+                is_transaction = operation == "transact_write_items"
+                code = "TransactionCanceledException" if is_transaction else "TransactionConflictException"
+                reasons = {"CancellationReasons": [{"Code": "TransactionConflict"}]} if is_transaction else {}
+                raise ClientError({"Error": {"Code": code}, **reasons}, operation)
+            return getattr(self.inner, operation)(**arguments)
+
+        return ask
+
+
+@pytest.mark.parametrize("operation", ["put", "transact"])
+def test_a_write_that_meets_another_transaction_is_tried_again_after_a_growing_pause(
+    cloud: LiveCloud, table: Table, operation: str
+) -> None:
+    pauses: list[float] = []
+    client = Contending(cloud.client("dynamodb"), times=CONTENDED_TRIES - 1)
+    contended = Table(client, table.name, pause=pauses.append)
+
+    if operation == "put":
+        contended.put(KEY)
+    else:
+        contended.transact([contended.put_operation(KEY)])
+
+    assert table.get(KEY) == KEY
+    assert client.writes == CONTENDED_TRIES
+    assert all(0 <= pause < 0.02 * 2**attempt for attempt, pause in enumerate(pauses))
+
+
+def test_a_write_that_goes_on_meeting_others_is_given_up_as_throttled(cloud: LiveCloud, table: Table) -> None:
+    contended = Table(Contending(cloud.client("dynamodb"), times=99), table.name, pause=lambda _: None)
+
+    with pytest.raises(Throttled):
+        contended.put(KEY)
