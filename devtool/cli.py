@@ -10,7 +10,7 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from devtool.errors import DevError
 from devtool.ops import commands as ops
@@ -69,7 +69,15 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="CLOAKROOM_PORT sets the port, CLOAKROOM_LOCAL the folder of state and logs (default: .local).",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_cloud(commands)
+    _add_work(commands)
+    ops.add(commands)
+    _add_direct(commands)
+    return parser
 
+
+def _add_cloud(commands: Any) -> None:
+    """Describe what starts, ends and shows the local cloud."""
     up = commands.add_parser("up", help="start the local cloud, deploy, show the main job once")
     port = os.environ.get("CLOAKROOM_PORT", str(_DEFAULT_PORT))  # a text: argparse checks it as it checks --port
     up.add_argument("--port", type=_port, default=port, help="where to listen (default: CLOAKROOM_PORT or %(default)s)")
@@ -92,13 +100,21 @@ def build_parser() -> argparse.ArgumentParser:
     token.set_defaults(run=_token)
 
     commands.add_parser("demo", help="show the main job once against what runs").set_defaults(run=_demo)
+
+
+def _add_work(commands: Any) -> None:
+    """Describe what a developer does all day."""
     commands.add_parser("check", help="lint, types, import contracts, template").set_defaults(run=_check)
 
     local = commands.add_parser("local", help="chalice local against the same tables, with reload")
     local.add_argument("--port", type=_port, default=_LOCAL_PORT, help="where to listen (default: %(default)s)")
     local.set_defaults(run=_local)
 
-    ops.add(commands)
+    test = commands.add_parser("test", help="run the tests; what follows goes to pytest")
+    test.set_defaults(run=_test)
+
+
+def _add_direct(commands: Any) -> None:
     direct = commands.add_parser(
         "direct",
         help="write a project for a plain chalice deploy",
@@ -111,10 +127,6 @@ def build_parser() -> argparse.ArgumentParser:
         "--parameter-overrides", type=_assignment, nargs="+", default=[], metavar="NAME=VALUE", help="as for the stack"
     )
     direct.set_defaults(run=_direct)
-
-    test = commands.add_parser("test", help="run the tests; what follows goes to pytest")
-    test.set_defaults(run=_test)
-    return parser
 
 
 def _port(text: str) -> int:

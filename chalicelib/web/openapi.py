@@ -13,11 +13,8 @@ from typing import Any
 import msgspec
 
 from chalicelib.intake.bodies import LARGEST_BODY, HandIn, TicketIn
-from chalicelib.intake.reading import LONGEST_IDEMPOTENCY_KEY
-from chalicelib.model import names
-from chalicelib.web import shapes
+from chalicelib.web import parameters, shapes
 from chalicelib.web.problems import phrase
-from chalicelib.web.requests import LARGEST_PAGE, LONGEST_MIN_TTL
 
 VERSION = "0.1.0"
 
@@ -34,6 +31,10 @@ _STRUCTS = (
     shapes.Problem,
 )
 
+Schemas = dict[Any, dict[str, Any]]
+"""Each struct's schema."""
+
+_GONE = (HTTPStatus.CONFLICT, HTTPStatus.GONE)
 _ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
@@ -74,12 +75,12 @@ def document() -> dict[str, Any]:
     }
 
 
-def _paths(schema: dict[Any, dict[str, Any]]) -> dict[str, Any]:
-    accepted = _ok(schema[shapes.Accepted], "Stored; a job does the rest.", location=True)
-    record = _ok(schema[shapes.TokenRecord], "The record, without the secret.")
-    secret = _ok(schema[shapes.CollectedToken], "The token, good for `min_ttl` more seconds.")
-    place = [_environment(), _domain()]
-    gone = (HTTPStatus.CONFLICT, HTTPStatus.GONE)
+def _paths(schema: Schemas) -> dict[str, Any]:
+    return {**_token_paths(schema), **_subject_paths(schema), **_job_paths(schema), **_other_paths(schema)}
+
+
+def _token_paths(schema: Schemas) -> dict[str, Any]:
+    accepted = _accepted(schema)
     return {
         "/tokens": {
             "post": _operation(
@@ -87,56 +88,77 @@ def _paths(schema: dict[Any, dict[str, Any]]) -> dict[str, Any]:
                 "Hand a token in",
                 {"202": accepted},
                 (*_BODY, HTTPStatus.UNPROCESSABLE_ENTITY),
-                parameters=[_idempotency_key()],
+                parameters=[parameters.idempotency_key()],
                 body=schema[HandIn],
             )
         },
         "/tokens/{token_id}": {
-            "parameters": [_id("token_id")],
-            "get": _operation("showToken", "Show a token's record", {"200": record}),
+            "parameters": [parameters.identifier("token_id")],
+            "get": _operation("showToken", "Show a token's record", {"200": _record(schema)}),
             "delete": _operation("deleteToken", "Delete a token: gone for readers at once", {"202": accepted}),
         },
         "/tokens/{token_id}/secret": {
-            "parameters": [_id("token_id")],
-            "get": _operation("collectToken", "Collect a token", {"200": secret}, gone, parameters=[_min_ttl()]),
+            "parameters": [parameters.identifier("token_id")],
+            "get": _operation(
+                "collectToken", "Collect a token", {"200": _secret(schema)}, _GONE, parameters=[parameters.min_ttl()]
+            ),
         },
+    }
+
+
+def _subject_paths(schema: Schemas) -> dict[str, Any]:
+    place = [parameters.environment(), parameters.domain()]
+    return {
         "/subjects/{subject}/tokens": {
-            "parameters": [_subject(), *place],
+            "parameters": [parameters.subject(), *place],
             "get": _operation(
                 "listSubjectTokens",
                 "List a subject's newest tokens, one a provider",
                 {"200": _ok(schema[shapes.TokenPage], "By provider name.")},
-                parameters=[_limit(), _query("cursor", "From the page before.", {"type": "string"})],
+                parameters=[parameters.limit(), parameters.cursor()],
             ),
         },
         "/subjects/{subject}/tokens/{provider}": {
-            "parameters": [_subject(), _provider(), *place],
-            "get": _operation("showSubjectToken", "Show a subject's newest token of a provider", {"200": record}),
+            "parameters": [parameters.subject(), parameters.provider(), *place],
+            "get": _operation(
+                "showSubjectToken", "Show a subject's newest token of a provider", {"200": _record(schema)}
+            ),
         },
         "/subjects/{subject}/tokens/{provider}/secret": {
-            "parameters": [_subject(), _provider(), *place],
+            "parameters": [parameters.subject(), parameters.provider(), *place],
             "get": _operation(
                 "collectSubjectToken",
                 "Collect a subject's newest token of a provider",
-                {"200": secret},
-                gone,
-                parameters=[_min_ttl()],
+                {"200": _secret(schema)},
+                _GONE,
+                parameters=[parameters.min_ttl()],
             ),
         },
+    }
+
+
+def _job_paths(schema: Schemas) -> dict[str, Any]:
+    accepted = _accepted(schema)
+    return {
         "/jobs/{job_id}": {
-            "parameters": [_id("job_id")],
+            "parameters": [parameters.identifier("job_id")],
             "get": _operation("showJob", "Show a job", {"200": _ok(schema[shapes.Job], "The job.")}),
         },
         "/jobs/{job_id}/cancel": {
-            "parameters": [_id("job_id")],
+            "parameters": [parameters.identifier("job_id")],
             "post": _operation(
                 "cancelJob", "Stop an open job before its next step", {"202": accepted}, (HTTPStatus.CONFLICT,)
             ),
         },
         "/jobs/{job_id}/retry": {
-            "parameters": [_id("job_id")],
+            "parameters": [parameters.identifier("job_id")],
             "post": _operation("retryJob", "Send a failed job round again", {"202": accepted}, (HTTPStatus.CONFLICT,)),
         },
+    }
+
+
+def _other_paths(schema: Schemas) -> dict[str, Any]:
+    return {
         "/tickets": {
             "post": _operation(
                 "issueTicket",
@@ -162,6 +184,18 @@ def _paths(schema: dict[Any, dict[str, Any]]) -> dict[str, Any]:
             }
         },
     }
+
+
+def _accepted(schema: Schemas) -> dict[str, Any]:
+    return _ok(schema[shapes.Accepted], "Stored; a job does the rest.", location=True)
+
+
+def _record(schema: Schemas) -> dict[str, Any]:
+    return _ok(schema[shapes.TokenRecord], "The record, without the secret.")
+
+
+def _secret(schema: Schemas) -> dict[str, Any]:
+    return _ok(schema[shapes.CollectedToken], "The token, good for `min_ttl` more seconds.")
 
 
 def _operation(
@@ -203,63 +237,6 @@ def _refusal(status: HTTPStatus) -> dict[str, Any]:
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         answer["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     return answer
-
-
-def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-def _path(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
-
-
-def _id(name: str) -> dict[str, Any]:
-    return _path(name, "An id that a 202 gave.", {"type": "string", "pattern": "^[a-z2-7]{26}$"})
-
-
-def _subject() -> dict[str, Any]:
-    return _path(
-        "subject",
-        "As the issuer writes `sub`, percent-encoded once.",
-        {"type": "string", "pattern": names.SUBJECT_PATTERN, "maxLength": names.SUBJECT_LENGTH},
-    )
-
-
-def _provider() -> dict[str, Any]:
-    schema = {"type": "string", "pattern": names.PROVIDER_PATTERN, "maxLength": names.PROVIDER_LENGTH}
-    return _path("provider", "As it was handed in.", schema)
-
-
-def _environment() -> dict[str, Any]:
-    schema = {"type": "string", "pattern": names.ENVIRONMENT_PATTERN, "default": "default"}
-    return _query("environment", "As it was handed in.", schema)
-
-
-def _domain() -> dict[str, Any]:
-    return _query(
-        "domain", "As it was handed in.", {"type": "string", "pattern": names.DOMAIN_PATTERN, "default": "default"}
-    )
-
-
-def _min_ttl() -> dict[str, Any]:
-    schema = {"type": "integer", "minimum": 0, "maximum": LONGEST_MIN_TTL, "default": 0}
-    return _query("min_ttl", "Seconds that the token must still be good for, else 409.", schema)
-
-
-def _limit() -> dict[str, Any]:
-    schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": LARGEST_PAGE}
-    return _query("limit", "How many at the most.", schema)
-
-
-def _idempotency_key() -> dict[str, Any]:
-    return {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": (
-            "The same key and body gives the same job; another body gives 422. One per hand-in, never a secret."
-        ),
-        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_IDEMPOTENCY_KEY},
-    }
 
 
 if __name__ == "__main__":

@@ -165,7 +165,8 @@ def test_a_token_deleted_before_it_was_settled_never_becomes_current(api: Api, c
     assert (job["status"], job["result"]) == ("CANCELLED", {"reason": "token_deleted"})
     assert has_ended(api, deletion.json["id"])["status"] == "SUCCEEDED"
     assert "sealed" not in stored.job(cloud, token_id)
-    assert api.get(at(subject, "google"), api.consumer(subject)).status == 404
+    assert api.get(at(subject, "google"), api.consumer(subject)).json["status"] == "REVOKED"
+    assert api.get(at(subject, "google", "secret"), api.consumer(subject)).status == 410
 
 
 def test_the_contract_that_is_served_is_the_one_that_is_committed(api: Api) -> None:

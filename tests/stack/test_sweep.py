@@ -58,9 +58,14 @@ def revocation_of(deposit: Deposit) -> Job:
     return first_job(an_id(secrets.randbits(120)), Type.REVOKE, deposit.token, requester="jane", now=now())
 
 
-def stored(deposit: Deposit) -> dict[str, object]:
-    """Return the item of a token whose storing is over, so that nobody has anything to do with it."""
-    item = {**deposit_to_item(deposit), "status": "SUCCEEDED"}
+def stored(deposit: Deposit, revocation: Job) -> dict[str, object]:
+    """Return the item of a token whose storing is over and whose deletion is this job's."""
+    item = {
+        **deposit_to_item(deposit),
+        "status": "SUCCEEDED",
+        "revoked_at": revocation.accepted_at,
+        "revocation": revocation.id,
+    }
     return {name: value for name, value in item.items() if name not in ("open_shard", "due_at")}
 
 
@@ -120,8 +125,8 @@ def test_a_job_that_the_stream_never_told_of_is_ended_through_the_sweep(cloud: L
 
 def test_a_job_whose_worker_died_is_ended_through_the_sweep(cloud: LiveCloud, stage: Stage) -> None:
     deposit = a_new_deposit()
-    stage.table.put(stored(deposit))
     job = revocation_of(deposit)
+    stage.table.put(stored(deposit, job))
     ago = now() - LEASE - SECOND
     held = {**job_to_item(job, ttl=now() // SECOND + 3_600), "status": "IN_PROGRESS", "attempts": 1}
     stage.table.put({**held, "lease_until": ago + LEASE, "due_at": ago + LEASE, "owner": "a-dead-worker"})
@@ -156,8 +161,8 @@ def test_a_poison_record_is_set_aside_while_others_settle_and_is_done_by_a_repla
 ) -> None:
     failures = messages_in(cloud, cloud.stream_failures_queue_url)
     deposit = a_new_deposit()
-    stage.table.put(stored(deposit))
     job = revocation_of(deposit)
+    stage.table.put(stored(deposit, job))
     good = {name: value for name, value in job_to_item(job, ttl=now() // SECOND + 3_600).items() if value is not None}
     stage.table.put({name: value for name, value in good.items() if name != "requester"})
     others = [api.hand_in(unique("beside-poison")) for _ in range(5)]
@@ -184,8 +189,8 @@ def test_a_poison_record_is_set_aside_while_others_settle_and_is_done_by_a_repla
 
 def test_an_item_that_is_repaired_as_pending_is_done_without_a_replay(stage: Stage) -> None:
     deposit = a_new_deposit()
-    stage.table.put(stored(deposit))
     job = revocation_of(deposit)
+    stage.table.put(stored(deposit, job))
     good = {name: value for name, value in job_to_item(job, ttl=now() // SECOND + 3_600).items() if value is not None}
     stage.table.put({name: value for name, value in good.items() if name != "requester"})
     wait_for(lambda: quarantined(stage, job.id), 30)
@@ -203,7 +208,7 @@ def test_a_burst_of_500_deletions_is_done_by_three_workers_at_once_and_none_is_l
     dead = messages_in(cloud, cloud.dead_letter_queue_url)
     deposits = [a_new_deposit() for _ in range(BURST)]
     revocations = [revocation_of(deposit) for deposit in deposits]
-    put_all(cloud, [stored(deposit) for deposit in deposits])
+    put_all(cloud, [stored(*pair) for pair in zip(deposits, revocations, strict=True)])
     began = time.monotonic()
 
     put_all(cloud, [job_to_item(job, ttl=now() // SECOND + 3_600) for job in revocations])

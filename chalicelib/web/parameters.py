@@ -1,0 +1,79 @@
+"""The parameters of the routes, as the OpenAPI document describes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.intake.reading import LONGEST_IDEMPOTENCY_KEY
+from chalicelib.model import names
+from chalicelib.web.requests import LARGEST_PAGE, LONGEST_MIN_TTL
+
+
+def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _in_path(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+
+
+def identifier(name: str) -> dict[str, Any]:
+    """Describe an id in a path."""
+    return _in_path(name, "An id that a 202 gave.", {"type": "string", "pattern": "^[a-z2-7]{26}$"})
+
+
+def subject() -> dict[str, Any]:
+    """Describe a subject in a path."""
+    return _in_path(
+        "subject",
+        "As the issuer writes `sub`, percent-encoded once.",
+        {"type": "string", "pattern": names.SUBJECT_PATTERN, "maxLength": names.SUBJECT_LENGTH},
+    )
+
+
+def provider() -> dict[str, Any]:
+    """Describe a provider in a path."""
+    schema = {"type": "string", "pattern": names.PROVIDER_PATTERN, "maxLength": names.PROVIDER_LENGTH}
+    return _in_path("provider", "As it was handed in.", schema)
+
+
+def environment() -> dict[str, Any]:
+    """Describe the environment of a subject's tokens."""
+    schema = {"type": "string", "pattern": names.ENVIRONMENT_PATTERN, "default": "default"}
+    return _query("environment", "As it was handed in.", schema)
+
+
+def domain() -> dict[str, Any]:
+    """Describe the domain of a subject's tokens."""
+    return _query(
+        "domain", "As it was handed in.", {"type": "string", "pattern": names.DOMAIN_PATTERN, "default": "default"}
+    )
+
+
+def min_ttl() -> dict[str, Any]:
+    """Describe how long a token must still be good."""
+    schema = {"type": "integer", "minimum": 0, "maximum": LONGEST_MIN_TTL, "default": 0}
+    return _query("min_ttl", "Seconds that the token must still be good for, else 409.", schema)
+
+
+def cursor() -> dict[str, Any]:
+    """Describe where a page begins."""
+    return _query("cursor", "From the page before.", {"type": "string"})
+
+
+def limit() -> dict[str, Any]:
+    """Describe how much a page holds."""
+    schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": LARGEST_PAGE}
+    return _query("limit", "How many at the most.", schema)
+
+
+def idempotency_key() -> dict[str, Any]:
+    """Describe the header that makes a retry safe."""
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": (
+            "The same key and body gives the same job; another body gives 422. One per hand-in, never a secret."
+        ),
+        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_IDEMPOTENCY_KEY},
+    }
