@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from devtool.emulator import Emulator
 
-DEFAULT_PORT = 4566
 REST_STAGE = "api"
 DRAIN_SECONDS = 15.0
 

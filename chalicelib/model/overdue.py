@@ -20,9 +20,6 @@ RESEND = 300 * SECOND
 """How long a job that was sent again may wait in the queue before it is sent once more: a backlog must not double
 itself every minute."""
 
-LONGEST_UNTIL_SWEPT = SWEEP_PERIOD + SWEEP_RUN
-"""How long after it is due a job is looked after at the latest: one period, and a run of the sweep."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Send:

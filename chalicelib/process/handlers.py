@@ -55,6 +55,17 @@ class Reporting:
     fact: Callable[..., None]
     failure: Callable[..., None]
 
+    def each(
+        self,
+        records: Sequence[Record],
+        handle: Callable[[Record], None],
+        *,
+        group_of: Callable[[Record], str],
+        order_of: Callable[[Record], str],
+    ) -> list[Record]:
+        """Handle each record and return those that must come again: see `process.batch.each`."""
+        return each(records, handle, group_of=group_of, order_of=order_of, pool=self.pool, set_aside=self.set_aside)
+
     def set_aside(self, record: Record, error: Exception) -> bool:
         """Note that a record failed and tell whether it is out of the way.
 
@@ -89,14 +100,7 @@ class Advance:
 
     def __call__(self, records: Sequence[Record]) -> dict[str, Any]:
         """Move each record's job on, those of one job in order, and report what failed."""
-        failed = each(
-            records,
-            self._one,
-            group_of=_place,
-            order_of=_keys,
-            pool=self.reporting.pool,
-            set_aside=self.reporting.set_aside,
-        )
+        failed = self.reporting.each(records, self._one, group_of=_place, order_of=_keys)
         return report([_sequence(record) for record in failed], mode=self.reporting.mode)
 
     def _one(self, record: Record) -> None:
@@ -143,14 +147,7 @@ class Work:
 
     def __call__(self, messages: Sequence[Record]) -> dict[str, Any]:
         """Do each message's job and report what failed; a failed message is seen again after its time-out."""
-        failed = each(
-            messages,
-            self._one,
-            group_of=_body,
-            order_of=_body,
-            pool=self.reporting.pool,
-            set_aside=self.reporting.set_aside,
-        )
+        failed = self.reporting.each(messages, self._one, group_of=_body, order_of=_body)
         return report([str(message.get("messageId", "")) for message in failed], mode=self.reporting.mode)
 
     def _one(self, message: Record) -> None:

@@ -1,4 +1,4 @@
-"""How a job ends, whoever ends it: one update, alone or in a transaction with the outcome."""
+"""How a job changes its status, and how it ends: one update, alone or in a transaction with the outcome."""
 
 from __future__ import annotations
 
@@ -21,8 +21,12 @@ LOG = "history = list_append(if_not_exists(history, :none), :entry)"
 
 def ended_ours(job: Job, to: Status, now: int, outcome: Outcome) -> dict[str, Any]:
     """Return the update that ends a job which this attempt holds."""
-    operands = {"in_progress": Status.IN_PROGRESS, "attempt": job.attempts}
-    return ended(job, to, now, outcome, condition=OURS, operands=operands)
+    return ended(job, to, now, outcome, condition=OURS, operands=ours(job))
+
+
+def ours(job: Job) -> dict[str, object]:
+    """Return the operands of OURS."""
+    return {"in_progress": Status.IN_PROGRESS, "attempt": job.attempts}
 
 
 def ended(
@@ -38,20 +42,43 @@ def ended(
 ) -> dict[str, Any]:
     """Return the update that ends a job under `condition`, with a `result` or an `error`: it leaves the index, too."""
     check_transition(job.status, to)
-    set_outcome = "".join(f", #{name} = :{name}" for name in outcome)
+    return moved(
+        job,
+        to,
+        now,
+        condition=condition,
+        also_set="".join(f", #{name} = :{name}" for name in outcome) + also_set,
+        remove=f"open_shard, due_at, #owner, lease_until, not_before{also_remove}",
+        names={"#owner": "owner", **{f"#{name}": name for name in outcome}},
+        operands={**operands, **{name: dict(value) for name, value in outcome.items()}},
+    )
+
+
+def moved(
+    job: Job,
+    to: Status,
+    now: int,
+    *,
+    condition: str,
+    also_set: str,
+    remove: str,
+    names: Mapping[str, str],
+    operands: Mapping[str, object],
+    **noted: object,
+) -> dict[str, Any]:
+    """Return the update that makes a job `to` under `condition`: every change of status is one of these.
+
+    It raises the job's `rev` and adds a line to its history, with what is `noted`.
+    """
     return {
         "key": keys.job_key(job.id),
-        "change": (
-            f"SET #status = :to, updated_at = :now, rev = rev + :one, {LOG}{set_outcome}{also_set}"
-            f" REMOVE open_shard, due_at, #owner, lease_until, not_before{also_remove}"
-        ),
+        "change": f"SET #status = :to, updated_at = :now, rev = rev + :one, {LOG}{also_set} REMOVE {remove}",
         "condition": condition,
-        "names": {"#status": "status", "#owner": "owner", **{f"#{name}": name for name in outcome}},
+        "names": {"#status": "status", **names},
         "to": to,
         "now": now,
         "one": 1,
         "none": [],
-        "entry": [history_entry(to, now)],
+        "entry": [history_entry(to, now, **noted)],
         **operands,
-        **{name: dict(value) for name, value in outcome.items()},
     }

@@ -10,7 +10,7 @@ from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Job, Status, Type
 from chalicelib.model.token import KEEP_RECORD
 from chalicelib.store import keys
-from chalicelib.store.endings import OURS, ended, ended_ours
+from chalicelib.store.endings import OURS, ended, ended_ours, ours
 from chalicelib.store.items import (
     current_from_item,
     current_to_item,
@@ -119,7 +119,7 @@ class Jobs:
                 earlier = self.job(item.get("revocation", token_id))  # without one: its storing was cancelled
                 if earlier.type is not Type.REVOKE or earlier.status is not Status.CANCELLED:
                     return earlier
-                marking = self._mark_again(token_id, earlier, revocation)
+                marking = [self._mark_again(token_id, earlier, revocation)]
             else:
                 marking = [self._mark(item, token_id, revocation, now), *self._tombstone(deposit.token, now)]
             ttl = max(item["ttl"], now // SECOND + KEEP_RECORD)
@@ -170,17 +170,15 @@ class Jobs:
             seen=item["status"],
         )
 
-    def _mark_again(self, token_id: str, cancelled: Job, revocation: Job) -> list[dict[str, Any]]:
+    def _mark_again(self, token_id: str, cancelled: Job, revocation: Job) -> dict[str, Any]:
         """Return what puts a new revocation in the place of one that was cancelled: the secret is still there."""
-        return [
-            self._table.update_operation(
-                keys.job_key(token_id),
-                "SET revocation = :revocation",
-                condition=REVOKED_BY_THIS,
-                revocation=revocation.id,
-                job=cancelled.id,
-            )
-        ]
+        return self._table.update_operation(
+            keys.job_key(token_id),
+            "SET revocation = :revocation",
+            condition=REVOKED_BY_THIS,
+            revocation=revocation.id,
+            job=cancelled.id,
+        )
 
     def _tombstone(self, token: Token, now: int) -> list[dict[str, Any]]:
         """Return what marks the token's place, so that no older token becomes current again, settled or not.
@@ -247,4 +245,4 @@ def _cancelled(job: Job, now: int) -> dict[str, Any]:
 def _mine(job: Job) -> tuple[str, dict[str, object]]:
     if job.status is Status.PENDING:
         return STILL_PENDING, {"pending": Status.PENDING}
-    return OURS, {"in_progress": Status.IN_PROGRESS, "attempt": job.attempts}
+    return OURS, ours(job)

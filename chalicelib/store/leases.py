@@ -15,13 +15,13 @@ written in the transaction that ends the job, and calls to others carry what mak
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import LeaseLost
 from chalicelib.model.job import DISPATCH_GRACE, LEASE, Job, Status, Type, check_transition, due
 from chalicelib.store import keys
-from chalicelib.store.endings import LOG, OURS, Outcome, ended, ended_ours
-from chalicelib.store.items import history_entry, job_from_item
+from chalicelib.store.endings import OURS, Outcome, ended, ended_ours, moved, ours
+from chalicelib.store.items import job_from_item
 from chalicelib.store.table import ConditionFailed
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ CLAIMABLE = "(#status = :pending OR (#status = :in_progress AND lease_until <= :
 AS_SEEN = "#status = :seen_status AND rev = :seen_rev"
 """Nothing happened to the job since we looked: of two sweeps, or a sweep and a worker, one wins."""
 
-_STATUS = {"#status": "status"}
-
 
 class Leases:
     """The open jobs of one table, as their claimants and the sweep write them."""
@@ -47,142 +45,132 @@ class Leases:
     def claim(self, job: Job, owner: str, now: int) -> Job | None:
         """Claim a job for LEASE and return it as it is now; None when another was first."""
         attempt = job.attempts + 1
-        try:
-            self._table.update(
-                keys.job_key(job.id),
-                "SET #status = :in_progress, attempts = :attempt, #owner = :owner, lease_until = :until,"
-                f" due_at = :due, rev = rev + :one, updated_at = :now, {LOG} REMOVE not_before",
-                condition=CLAIMABLE,
-                names={**_STATUS, "#owner": "owner"},
-                pending=Status.PENDING,
-                in_progress=Status.IN_PROGRESS,
-                seen=job.attempts,
-                attempt=attempt,
-                owner=owner,
-                until=now + LEASE,
-                due=due(job, now + LEASE),
-                one=1,
-                now=now,
-                none=[],
-                entry=[history_entry(Status.IN_PROGRESS, now, attempt=attempt, owner=owner)],
-            )
-        except ConditionFailed:
-            return None
-        return self._again(job.id)
+        claiming = moved(
+            job,
+            Status.IN_PROGRESS,
+            now,
+            condition=CLAIMABLE,
+            also_set=", attempts = :attempt, #owner = :owner, lease_until = :until, due_at = :due",
+            remove="not_before",
+            names={"#owner": "owner"},
+            operands={
+                "pending": Status.PENDING,
+                "in_progress": Status.IN_PROGRESS,
+                "seen": job.attempts,
+                "attempt": attempt,
+                "owner": owner,
+                "until": now + LEASE,
+                "due": due(job, now + LEASE),
+            },
+            attempt=attempt,
+            owner=owner,
+        )
+        return self._again(job.id) if self._write(claiming) else None
 
     def renew(self, job: Job, now: int, progress: Mapping[str, object]) -> None:
         """Keep a claimed job for another LEASE and say how far it is. Raises LeaseLost."""
         self._write_ours(
-            job,
-            "SET lease_until = :until, due_at = :due, #progress = :progress, updated_at = :now, rev = rev + :one",
-            names={**_STATUS, "#progress": "progress"},
-            until=now + LEASE,
-            due=due(job, now + LEASE),
-            progress=dict(progress),
-            now=now,
-            one=1,
+            {
+                "key": keys.job_key(job.id),
+                "change": "SET lease_until = :until, due_at = :due, #progress = :progress, updated_at = :now,"
+                " rev = rev + :one",
+                "condition": OURS,
+                "names": {"#status": "status", "#progress": "progress"},
+                "until": now + LEASE,
+                "due": due(job, now + LEASE),
+                "progress": dict(progress),
+                "now": now,
+                "one": 1,
+                **ours(job),
+            }
         )
 
     def wait(self, job: Job, not_before: int, now: int, reason: str) -> None:
         """Give a claimed job back, to be tried again at `not_before`. Raises LeaseLost."""
         self._write_ours(
-            job,
-            "SET #status = :to, not_before = :later, due_at = :due, updated_at = :now, rev = rev + :one,"
-            f" {LOG} REMOVE #owner, lease_until",
-            names={**_STATUS, "#owner": "owner"},
-            to=Status.PENDING,
-            later=not_before,
-            due=due(job, not_before + DISPATCH_GRACE),
-            now=now,
-            one=1,
-            none=[],
-            entry=[history_entry(Status.PENDING, now, attempt=job.attempts, reason=reason)],
+            moved(
+                job,
+                Status.PENDING,
+                now,
+                condition=OURS,
+                also_set=", not_before = :later, due_at = :due",
+                remove="#owner, lease_until",
+                names={"#owner": "owner"},
+                operands={"later": not_before, "due": due(job, not_before + DISPATCH_GRACE), **ours(job)},
+                attempt=job.attempts,
+                reason=reason,
+            )
         )
 
     def end(self, job: Job, to: Status, now: int, outcome: Outcome) -> None:
         """End a claimed job with its `result` or `error`. Raises LeaseLost."""
-        try:
-            self._table.update(**ended_ours(job, to, now, outcome))
-        except ConditionFailed:
-            raise LeaseLost from None
+        self._write_ours(ended_ours(job, to, now, outcome))
 
     def end_as_seen(self, job: Job, to: Status, now: int, outcome: Outcome) -> bool:
         """End a job from outside, whoever holds it; False when something happened to it since it was read.
 
         A token whose storing is cancelled is taken from its readers, and its secret erased, in the same write.
         """
-        seen = {"seen_status": job.status, "seen_rev": job.rev}
         also = {}
         if to is Status.CANCELLED and job.type is Type.STORE:
             also = {"also_set": ", revoked_at = :now", "also_remove": ", sealed"}
-        try:
-            self._table.update(**ended(job, to, now, outcome, condition=AS_SEEN, operands=seen, **also))
-        except ConditionFailed:
-            return False
-        return True
+        return self._write(ended(job, to, now, outcome, condition=AS_SEEN, operands=_seen(job), **also))
 
     def put_off(self, job: Job, due_at: int, now: int, reason: str) -> bool:
         """Make an overdue job PENDING and due again later; False when something happened to it since it was read."""
-        try:
-            self._table.update(
-                keys.job_key(job.id),
-                "SET #status = :to, due_at = :due, updated_at = :now, rev = rev + :one,"
-                f" {LOG} REMOVE #owner, lease_until, not_before",
+        return self._write(
+            moved(
+                job,
+                Status.PENDING,
+                now,
                 condition=AS_SEEN,
-                names={**_STATUS, "#owner": "owner"},
-                to=Status.PENDING,
-                due=due_at,
-                now=now,
-                one=1,
-                none=[],
-                entry=[history_entry(Status.PENDING, now, reason=reason)],
-                seen_status=job.status,
-                seen_rev=job.rev,
+                also_set=", due_at = :due",
+                remove="#owner, lease_until, not_before",
+                names={"#owner": "owner"},
+                operands={"due": due_at, **_seen(job)},
+                reason=reason,
             )
-        except ConditionFailed:
-            return False
-        return True
+        )
 
     def retry(self, job: Job, now: int, *, allowed: int, deadline_at: int) -> bool:
         """Send a FAILED job round again with a fresh budget; False when something happened to it since it was read."""
         check_transition(job.status, Status.PENDING)
-        try:
-            self._table.update(
-                keys.job_key(job.id),
-                "SET #status = :to, due_at = :due, open_shard = :shard, allowed = :allowed, deadline_at = :deadline,"
-                f" updated_at = :now, rev = rev + :one, {LOG} REMOVE #error, not_before",
+        return self._write(
+            moved(
+                job,
+                Status.PENDING,
+                now,
                 condition=AS_SEEN,
-                names={**_STATUS, "#error": "error"},
-                to=Status.PENDING,
-                due=now + DISPATCH_GRACE,
-                shard=keys.open_shard(job.subject),
-                allowed=allowed,
-                deadline=deadline_at,
-                now=now,
-                one=1,
-                none=[],
-                entry=[history_entry(Status.PENDING, now, reason="retry")],
-                seen_status=job.status,
-                seen_rev=job.rev,
+                also_set=", due_at = :due, open_shard = :shard, allowed = :allowed, deadline_at = :deadline",
+                remove="#error, not_before",
+                names={"#error": "error"},
+                operands={
+                    "due": now + DISPATCH_GRACE,
+                    "shard": keys.open_shard(job.subject),
+                    "allowed": allowed,
+                    "deadline": deadline_at,
+                    **_seen(job),
+                },
+                reason="retry",
             )
+        )
+
+    def _write(self, update: dict[str, Any]) -> bool:
+        """Do an update and tell whether its condition held."""
+        try:
+            self._table.update(**update)
         except ConditionFailed:
             return False
         return True
 
-    def _write_ours(self, job: Job, change: str, *, names: dict[str, str], **operands: object) -> None:
-        try:
-            self._table.update(
-                keys.job_key(job.id),
-                change,
-                condition=OURS,
-                names=names,
-                in_progress=Status.IN_PROGRESS,
-                attempt=job.attempts,
-                **operands,
-            )
-        except ConditionFailed:
-            raise LeaseLost from None
+    def _write_ours(self, update: dict[str, Any]) -> None:
+        if not self._write(update):
+            raise LeaseLost
 
     def _again(self, job_id: str) -> Job | None:
         item = self._table.get(keys.job_key(job_id))
         return None if item is None else job_from_item(item)
+
+
+def _seen(job: Job) -> dict[str, object]:
+    return {"seen_status": job.status, "seen_rev": job.rev}

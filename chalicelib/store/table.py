@@ -210,7 +210,7 @@ def _item(holder: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _conditional(condition: str, operands: Mapping[str, object]) -> dict[str, Any]:
-    """Write a condition and its operands: `name` stands for `:name`, and `#status` is always understood.
+    """Write a condition and its operands: `name` stands for `:name`, and `names` says what each `#name` stands for.
 
     `status`, `type` and `ttl` are reserved words of DynamoDB; wherever they appear in an expression it is behind `#`.
     """
