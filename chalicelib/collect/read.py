@@ -75,7 +75,7 @@ class Counter:
     def job(self, caller: Caller, job_id: str) -> Job:
         """Return a job by its id."""
         job = self.jobs.job(job_id)
-        if not caller.may_see(job.place, job.requester):
+        if not caller.may_see_job(job):
             raise NotFound
         return job
 

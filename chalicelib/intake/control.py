@@ -73,6 +73,6 @@ class Control:
 
     def _visible(self, caller: Caller, job_id: str) -> Job:
         job = self.jobs.job(job_id)
-        if not caller.may_see(job.place, job.requester):
+        if not caller.may_see_job(job):
             raise NotFound
         return job

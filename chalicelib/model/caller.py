@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chalicelib.model.policy import Statement, allows
 
 if TYPE_CHECKING:
+    from chalicelib.model.job import Job
     from chalicelib.model.token import Place
 
 
@@ -31,5 +32,11 @@ class Caller:
         return self.may("GET", f"/subjects/{place.subject}/tokens/{place.provider}/secret")
 
     def may_see(self, place: Place, requester: str) -> bool:
-        """Tell whether the caller may see a job or record: its own, or one of a subject that it may read."""
+        """Tell whether the caller may see a record: its own, or one of a subject that it may read."""
         return requester == self.principal or self.may("GET", f"/subjects/{place.subject}/tokens/{place.provider}")
+
+    def may_see_job(self, job: Job) -> bool:
+        """Tell whether the caller may see a job: of a token, as its record; else one that it asked for."""
+        if job.place is not None:
+            return self.may_see(job.place, job.requester)
+        return job.requester == self.principal or self.may("GET", f"/subjects/{job.subject}/jobs")

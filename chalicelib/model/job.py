@@ -6,14 +6,13 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.errors import IllegalTransition
+from chalicelib.errors import IllegalTransition, Unreadable
 from chalicelib.model.clock import SECOND, rfc3339
-from chalicelib.model.token import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from chalicelib.model.token import Token
+    from chalicelib.model.token import Place, Token
 
 
 class Status(enum.StrEnum):
@@ -74,7 +73,8 @@ class Job:
     watcher can tell an older message from a newer one. `attempts` rises with each claim and fences it: what an attempt
     writes is conditional on it. `due_at` is when the sweep looks after an open job, `not_before` when a waiting one may
     be tried again, `lease_until` when a claimed one may be claimed again, `deadline_at` when it ends in any case (all
-    microseconds since the epoch).
+    microseconds since the epoch). `subject` is whom it is about, its requester where it is about no one token; such a
+    job has no `token_id` and no `place`. `input` is what else it was asked to do; `progress` is `{done, total, note}`.
     """
 
     id: str
@@ -85,11 +85,10 @@ class Job:
     updated_at: int
     attempts: int
     requester: str
-    token_id: str
     subject: str
-    provider: str
-    environment: str
-    domain: str
+    token_id: str | None = None
+    place: Place | None = None
+    input: Mapping[str, object] | None = None
     result: Mapping[str, object] | None = None
     error: Mapping[str, object] | None = None
     allowed: int = 20
@@ -101,9 +100,11 @@ class Job:
     progress: Mapping[str, object] | None = None
 
     @property
-    def place(self) -> Place:
-        """Whose token it is about, and whence."""
-        return Place(environment=self.environment, domain=self.domain, subject=self.subject, provider=self.provider)
+    def about_token(self) -> str:
+        """The id of the token that it is about. Raises Unreadable for a job that is about none."""
+        if self.token_id is None:
+            raise Unreadable(f"a {self.type} job without its token")
+        return self.token_id
 
     @property
     def is_open(self) -> bool:
@@ -122,11 +123,9 @@ def first_job(job_id: str, job_type: Type, token: Token, *, requester: str, now:
         updated_at=now,
         attempts=0,
         requester=requester,
-        token_id=token.id,
         subject=token.place.subject,
-        provider=token.place.provider,
-        environment=token.place.environment,
-        domain=token.place.domain,
+        token_id=token.id,
+        place=token.place,
         allowed=BUDGETS[job_type].attempts,
         due_at=now + DISPATCH_GRACE,
         deadline_at=now + BUDGETS[job_type].lifetime,
@@ -159,14 +158,8 @@ def job_view(job: Job) -> dict[str, object]:
         "created_at": rfc3339(job.accepted_at),
         "updated_at": rfc3339(job.updated_at),
         "attempts": job.attempts,
-        "input": {
-            "token_id": job.token_id,
-            "subject": job.subject,
-            "provider": job.provider,
-            "environment": job.environment,
-            "domain": job.domain,
-        },
-        "links": {"self": f"/jobs/{job.id}", "token": f"/tokens/{job.token_id}"},
+        "input": {**_about(job), **(job.input or {})},
+        "links": job_links(job),
     }
     if job.progress is not None:
         view["progress"] = dict(job.progress)
@@ -175,3 +168,21 @@ def job_view(job: Job) -> dict[str, object]:
     if job.error is not None:
         view["error"] = dict(job.error)
     return view
+
+
+def job_links(job: Job) -> dict[str, str]:
+    """Return where to go from a job."""
+    links = {"self": f"/jobs/{job.id}"}
+    return links if job.token_id is None else {**links, "token": f"/tokens/{job.token_id}"}
+
+
+def _about(job: Job) -> dict[str, object]:
+    if job.place is None:
+        return {}
+    return {
+        "token_id": job.token_id,
+        "subject": job.place.subject,
+        "provider": job.place.provider,
+        "environment": job.place.environment,
+        "domain": job.place.domain,
+    }

@@ -68,7 +68,7 @@ class Usher:
     def _watch(self, caller: Caller, subject: str | None, job_id: str | None) -> Watch:
         if job_id is not None:
             job = self.jobs.job(job_id)
-            if not caller.may_see(job.place, job.requester):
+            if not caller.may_see_job(job):
                 raise NotFound
             return Watch(principal=caller.principal, person=job.subject, scope=Scope.JOB, job_id=job.id)
         if subject is not None:

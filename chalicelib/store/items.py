@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
+_OF_A_PLACE = frozenset({"provider", "environment", "domain"})
+"""Who has one of these must have all: a job about no token has none."""
+
 
 def deposit_to_item(deposit: Deposit) -> dict[str, object]:
     """Write a deposit as the item of its job."""
@@ -68,11 +71,10 @@ def job_to_item(job: Job, *, ttl: int) -> dict[str, object]:
         "updated_at": job.updated_at,
         "attempts": job.attempts,
         "requester": job.requester,
-        "token_id": job.token_id,
         "subject": job.subject,
-        "provider": job.provider,
-        "environment": job.environment,
-        "domain": job.domain,
+        "token_id": job.token_id,
+        **({} if job.place is None else _place_attributes(job.place)),
+        "input": None if job.input is None else dict(job.input),
         "result": None if job.result is None else dict(job.result),
         "error": None if job.error is None else dict(job.error),
         "ttl": ttl,
@@ -95,8 +97,10 @@ def history_of(item: Mapping[str, Any]) -> list[dict[str, Any]]:
 def job_from_item(item: Mapping[str, Any]) -> Job:
     """Read a job from an item, a stream image or a row of the open-jobs index. Raises Unreadable."""
     try:
+        job_id = str(item["pk"]).removeprefix("JOB#")
+        place = _place(item) if item.keys() & _OF_A_PLACE else None
         return Job(
-            id=str(item["pk"]).removeprefix("JOB#"),
+            id=job_id,
             type=Type(item["type"]),
             status=Status(item["status"]),
             rev=item["rev"],
@@ -104,11 +108,10 @@ def job_from_item(item: Mapping[str, Any]) -> Job:
             updated_at=item["updated_at"],
             attempts=item.get("attempts", 0),
             requester=item["requester"],
-            token_id=item.get("token_id", str(item["pk"]).removeprefix("JOB#")),
             subject=item["subject"],
-            provider=item["provider"],
-            environment=item["environment"],
-            domain=item["domain"],
+            token_id=item.get("token_id", None if place is None else job_id),
+            place=place,
+            input=item.get("input"),
             result=item.get("result"),
             error=item.get("error"),
             allowed=item.get("allowed", BUDGETS[Type(item["type"])].attempts),
@@ -133,10 +136,7 @@ def current_to_item(token: Token) -> dict[str, object]:
         "v": VERSION,
         "token_id": token.id,
         "rank": token.rank,
-        "subject": token.place.subject,
-        "provider": token.place.provider,
-        "environment": token.place.environment,
-        "domain": token.place.domain,
+        **_place_attributes(token.place),
         "accepted_at": token.accepted_at,
         "requester": token.requester,
         "ttl": _ttl(token),
@@ -175,12 +175,7 @@ def _token_attributes(token: Token) -> dict[str, object]:
 def _token(item: Mapping[str, Any], *, token_id: str) -> Token:
     return Token(
         id=token_id,
-        place=Place(
-            environment=item["environment"],
-            domain=item["domain"],
-            subject=item["subject"],
-            provider=item["provider"],
-        ),
+        place=_place(item),
         requester=item["requester"],
         accepted_at=item["accepted_at"],
         fingerprint=item["fingerprint"],
@@ -191,6 +186,24 @@ def _token(item: Mapping[str, Any], *, token_id: str) -> Token:
         metadata=item.get("metadata", {}),
         revoked_at=item.get("revoked_at"),
     )
+
+
+def _place(item: Mapping[str, Any]) -> Place:
+    return Place(
+        environment=item["environment"],
+        domain=item["domain"],
+        subject=item["subject"],
+        provider=item["provider"],
+    )
+
+
+def _place_attributes(place: Place) -> dict[str, object]:
+    return {
+        "subject": place.subject,
+        "provider": place.provider,
+        "environment": place.environment,
+        "domain": place.domain,
+    }
 
 
 def _ttl(token: Token) -> int:

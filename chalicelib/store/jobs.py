@@ -136,7 +136,7 @@ class Jobs:
         """Erase the secret of a deleted token and end its revocation, in one transaction. Raises LeaseLost."""
         ending = ended_ours(revocation, Status.SUCCEEDED, now, {"result": {"erased": True}})
         erasing = self._table.update_operation(
-            keys.job_key(revocation.token_id), "REMOVE sealed", condition=REVOKED_BY_THIS, job=revocation.id
+            keys.job_key(revocation.about_token), "REMOVE sealed", condition=REVOKED_BY_THIS, job=revocation.id
         )
         try:
             self._table.transact([self._table.update_operation(**ending), erasing])

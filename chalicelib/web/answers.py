@@ -9,7 +9,7 @@ from chalice.app import Response
 
 from chalicelib.collect.read import secret_view
 from chalicelib.model.clock import rfc3339
-from chalicelib.model.job import Job, job_view
+from chalicelib.model.job import Job, job_links, job_view
 from chalicelib.model.token import Token, token_view
 from chalicelib.web.problems import SECURITY_HEADERS
 from chalicelib.web.requests import cursor_text
@@ -30,11 +30,9 @@ def ok(body: Mapping[str, object], *, cached_for: int = 0) -> Response:
 
 def accepted(job: Job) -> Response:
     """Answer 202 with the job's address: what was asked for is stored and will be done."""
-    links = {
-        "self": f"/jobs/{job.id}",
-        "token": f"/tokens/{job.token_id}",
-        "secret": f"/tokens/{job.token_id}/secret",
-    }
+    links = job_links(job)
+    if job.token_id is not None:
+        links["secret"] = f"/tokens/{job.token_id}/secret"
     body = {"id": job.id, "status": str(job.status), "accepted_at": rfc3339(job.accepted_at), "links": links}
     headers: dict[str, str | list[str]] = {**SECURITY_HEADERS, "Location": f"/jobs/{job.id}"}
     return Response(body=body, status_code=HTTPStatus.ACCEPTED, headers=headers)

@@ -17,11 +17,11 @@ JobStatus = Literal["PENDING", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELLED"
 
 
 class AcceptedLinks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Where to go from a 202."""
+    """Where to go from a 202; `token` and `secret` where the job is about one token."""
 
     self: Path
-    token: Path
-    secret: Path
+    token: Path | msgspec.UnsetType = msgspec.UNSET
+    secret: Path | msgspec.UnsetType = msgspec.UNSET
 
 
 class Accepted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -85,20 +85,28 @@ class CollectedToken(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What a job is about, without anything secret."""
+    """What a job is about, without anything secret: for a job about one token, which and whose."""
 
-    token_id: Id
-    subject: str
-    provider: str
-    environment: str
-    domain: str
+    token_id: Id | msgspec.UnsetType = msgspec.UNSET
+    subject: str | msgspec.UnsetType = msgspec.UNSET
+    provider: str | msgspec.UnsetType = msgspec.UNSET
+    environment: str | msgspec.UnsetType = msgspec.UNSET
+    domain: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How far a running job is: `done` of `total`. Written at most once a second."""
+
+    done: int
+    total: int | None
+    note: str
 
 
 class JobLinks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Where to go from a job."""
 
     self: Path
-    token: Path
+    token: Path | msgspec.UnsetType = msgspec.UNSET
 
 
 class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -113,7 +121,7 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     attempts: int
     input: JobInput
     links: JobLinks
-    progress: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    progress: Progress | msgspec.UnsetType = msgspec.UNSET
     result: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     error: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 

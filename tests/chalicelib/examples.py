@@ -82,9 +82,7 @@ def a_job(number: int = 1, **changes: Any) -> Job:
         "requester": HOOK,
         "token_id": an_id(number),
         "subject": JANE,
-        "provider": "google",
-        "environment": "production",
-        "domain": "shop",
+        "place": a_place(),
     }
     return Job(**{**usual, **changes})
 

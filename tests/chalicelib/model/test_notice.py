@@ -4,7 +4,7 @@ import json
 
 from chalicelib.model import names, notice
 from chalicelib.model.job import Status, Type
-from tests.chalicelib.examples import NOW, a_job
+from tests.chalicelib.examples import NOW, a_job, a_place
 
 FRAME = 32 * 1024
 """Bytes of a WebSocket frame at API Gateway."""
@@ -17,9 +17,13 @@ def the_widest_job() -> dict[str, object]:
         "rev": 10**9,
         "attempts": 10**9,
         "subject": "s" * names.SUBJECT_LENGTH,
-        "provider": "p" * names.PROVIDER_LENGTH,
-        "environment": "e" * names.ENVIRONMENT_LENGTH,
-        "domain": "d" * names.DOMAIN_LENGTH,
+        "place": a_place(
+            subject="s" * names.SUBJECT_LENGTH,
+            provider="p" * names.PROVIDER_LENGTH,
+            environment="e" * names.ENVIRONMENT_LENGTH,
+            domain="d" * names.DOMAIN_LENGTH,
+        ),
+        "progress": {"done": 10**6, "total": 10**6, "note": "n" * 64},
         "result": {"reason": "token_deleted", "current": False, "erased": True},
     }
 

@@ -166,3 +166,9 @@ def test_what_an_early_version_did_not_write_has_its_default() -> None:
     job = job_from_item(item)
 
     assert (job.attempts, job.token_id) == (0, a_job(1).id)
+
+
+def test_a_job_about_no_token_has_no_place_and_comes_back_as_it_was() -> None:
+    job = a_job(1, token_id=None, place=None, input={"lines": 3}, subject="login-hook")
+
+    assert job_from_item(given(job_to_item(job, ttl=1))) == job
