@@ -122,6 +122,11 @@ class Unavailable(CloakroomError):
 
     code = "unavailable"
 
+    def __init__(self, detail: str = "", /, *, retry_after: int = 0, **facts: object) -> None:
+        """`retry_after` is what the other side asked for, in seconds; 0 where it said nothing."""
+        super().__init__(detail, **facts)
+        self.retry_after = retry_after
+
 
 class Throttled(Unavailable):
     """The table is taking no more requests at this moment. Try again shortly."""

@@ -39,7 +39,10 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
     "lease.lost": (Metric(name="LeaseLost", dimensions=_BY_TYPE),),
     "job.swept": (Metric(name="Swept", dimensions=_BY_TYPE),),
     "record.quarantined": (Metric(name="Quarantined", dimensions=("stage", "source")),),
-    "sweep.done": (Metric(name="OldestOverdueJob", field="oldest_s", unit="Seconds"),),
+    "sweep.done": (
+        Metric(name="OldestOverdueJob", field="oldest_s", unit="Seconds"),
+        Metric(name="OldestOpenJob", field="oldest_open_s", unit="Seconds"),
+    ),
 }
 """Which events are metrics. docs/operations.md says what to make of each."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import Unreadable
+from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Status, age_ms
 from chalicelib.model.overdue import Fail, Send, overdue
 
@@ -22,6 +23,9 @@ class Overdue(Protocol):
 
     def shards(self) -> Sequence[str]:
         """Return its partitions."""
+
+    def oldest(self, shard: str) -> int | None:
+        """Return when a partition's oldest open job was accepted (microseconds), None where nothing is open."""
 
     def due(self, shard: str, now: int) -> Iterable[Job | Unreadable]:
         """Return a partition's jobs that were due at `now`, longest overdue first; for an unreadable one, why."""
@@ -55,13 +59,23 @@ class Sweep:
         Returns how many jobs were sent, ended, left to somebody faster, and failed to be written.
         """
         counts = {"sent": 0, "ended": 0, "left": 0, "failed": 0}
-        oldest = 0
+        oldest_overdue = 0
         for outcomes, age in self.pool.map(lambda shard: self._shard(shard, until), self.index.shards()):
-            oldest = max(oldest, age)
+            oldest_overdue = max(oldest_overdue, age)
             for outcome in outcomes:
                 counts[outcome] += 1
-        self.fact("sweep.done", **counts, oldest_s=oldest // 1_000)
+        self.fact("sweep.done", **counts, oldest_s=oldest_overdue // 1_000, oldest_open_s=self._oldest_open())
         return counts
+
+    def _oldest_open(self) -> int | None:
+        """Return the age of the oldest open job in seconds, 0 where none is; None when the index did not answer."""
+        try:
+            accepted = [at for at in self.pool.map(self.index.oldest, self.index.shards()) if at is not None]
+        except Exception as error:  # noqa: BLE001  a figure that is missing for a minute must not fail the sweep
+            self.failure("sweep.failed", error)
+            return None
+        now = self.now()
+        return max(0, now - min(accepted, default=now)) // SECOND
 
     def _shard(self, shard: str, until: int) -> tuple[list[str], int]:
         outcomes: list[str] = []

@@ -171,5 +171,7 @@ def failure_of(error: Exception) -> Failure:
     """Return what an error means for its job: what the caller may read of it, and whether to try again."""
     kind = next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
     if isinstance(error, CloakroomError) and kind is not Kind.UNKNOWN:
-        return Failure(kind=kind, code=error.code, message=(type(error).__doc__ or "").strip())
+        message = (type(error).__doc__ or "").strip()
+        asked = error.retry_after * SECOND if isinstance(error, Unavailable) else 0
+        return Failure(kind=kind, code=error.code, message=message, retry_after=asked)
     return Failure(kind=kind, code="internal_error", message="Something went wrong on our side.")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 INDEX = "open-jobs"
 
+OLDEST_AMONG = 1_000
+"""Rows of a partition that are looked at for the oldest: a few read units a minute, also behind a backlog."""
+
 
 class OpenJobs:
     """The open jobs of one table. The index follows the table within milliseconds, not at once."""
@@ -49,6 +52,20 @@ class OpenJobs:
     def shards(self) -> list[str]:
         """Return the index's partitions."""
         return [keys.shard_name(number) for number in range(keys.OPEN_SHARDS)]
+
+    def oldest(self, shard: str) -> int | None:
+        """Return when a partition's oldest job was accepted, of the OLDEST_AMONG due first; None where none is open.
+
+        One Query. What was accepted long ago and is still open is due again and again, so it stands among the first.
+        """
+        items, _ = self._table.query(
+            IndexName=INDEX,
+            KeyConditionExpression="open_shard = :shard",
+            ProjectionExpression="accepted_at",
+            Limit=OLDEST_AMONG,
+            values={":shard": shard},
+        )
+        return min((item["accepted_at"] for item in items), default=None)
 
     def due(self, shard: str, now: int) -> Iterator[Job | Unreadable]:
         """Yield a partition's jobs that were due at `now`, longest overdue first; for an unreadable one, why.

@@ -39,8 +39,8 @@ PHRASES: Mapping[HTTPStatus, str] = {
 }
 """RFC 9110's names where Python's were older: they changed in 3.13, and a title must not change with the runtime."""
 
-RETRY_AFTER = "2"
-"""Seconds, with each 503: a login hook has about 20 in all."""
+RETRY_AFTER = 2
+"""Seconds, with each 503 at the least: a login hook has about 20 in all."""
 
 SECURITY_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -75,7 +75,8 @@ def problem(error: errors.CloakroomError) -> Response:
         document.update({name: value for name, value in error.facts.items() if value is not None})
     headers: dict[str, str | list[str]] = {"Content-Type": "application/problem+json", **SECURITY_HEADERS}
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = RETRY_AFTER
+        asked = error.retry_after if isinstance(error, errors.Unavailable) else 0
+        headers["Retry-After"] = str(max(asked, RETRY_AFTER))
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
     return Response(body=json.dumps(document), status_code=int(status), headers=headers)

@@ -65,6 +65,7 @@ WHOLE_LINE: dict[str, object] = {
     "source": "advance",
     "after_ms": 1_250,
     "oldest_s": 61,
+    "oldest_open_s": 75,
     "job": "aaaaaaaaaaaaaaaaaaaaaaaaab",
     "principal": "auth0|5f7c8ec7c33c6c004bbafe82",
 }

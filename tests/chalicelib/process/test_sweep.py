@@ -202,3 +202,17 @@ def test_a_sweep_stops_in_time_and_the_next_goes_on(sweep: Sweep, table: Table, 
     run(sweep, clock)
 
     assert len(sent.job_ids) == 1
+
+
+def test_a_sweep_tells_how_old_the_oldest_open_job_is_overdue_or_not(
+    sweep: Sweep, table: Table, clock: Clock, facts: Facts
+) -> None:
+    clock.now = NOW + 30 * SECOND
+    run(sweep, clock)
+    stored(table, subject="jane")
+    stored(table, 5 * SECOND, subject="john")
+    run(sweep, clock)
+
+    told = [(fact["oldest_s"], fact["oldest_open_s"]) for fact in facts.heard if fact["event"] == "sweep.done"]
+
+    assert told == [(0, 0), (0, 29)]

@@ -271,3 +271,13 @@ def test_a_record_that_comes_while_the_worker_holds_the_job_changes_nothing(benc
 )
 def test_each_error_says_whether_to_try_again(error: Exception, kind: Kind) -> None:
     assert failure_of(error).kind is kind
+
+
+def test_who_asks_for_time_is_given_it_before_the_next_attempt(bench: Bench, revocation: Job) -> None:
+    bench.outcomes.errors.append(Unavailable("the provider answered 429", retry_after=120))
+
+    bench.worker.work(revocation.id)
+
+    job = bench.job(revocation.id)
+    assert job.status is Status.PENDING
+    assert job.not_before == bench.clock.now + 120 * SECOND

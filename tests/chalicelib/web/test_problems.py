@@ -124,6 +124,11 @@ def test_what_is_unavailable_says_when_to_try_again() -> None:
     assert "Retry-After" not in problem(errors.NotFound()).headers
 
 
+def test_what_somebody_else_asked_for_is_passed_on_but_never_less_than_ours() -> None:
+    assert problem(errors.Unavailable("busy", retry_after=30)).headers["Retry-After"] == "30"
+    assert problem(errors.Unavailable("busy", retry_after=1)).headers["Retry-After"] == "2"
+
+
 def test_what_is_unauthorized_says_how_to_authorize() -> None:
     assert problem(errors.Unauthorized()).headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
