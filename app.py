@@ -25,6 +25,9 @@ ANY = ["*/*"]
 """Content types that Chalice lets through, on each route: its own 415 is no problem document, quotes the caller, and
 comes also for a GET without a body. Where there is a body, `json_body` refuses."""
 
+LISTING = ("status", "type", "limit", "cursor")
+"""The query of both lists of jobs."""
+
 app = Chalice(app_name="cloakroom")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 # Chalice's own exception log quotes messages, which may quote what a caller sent; ours (chalicelib.log) does not.
@@ -124,6 +127,20 @@ def collect_subject_token(subject: str, provider: str) -> Response:
     token, secret = wired.counter.current_secret(caller, place, min_ttl=query.min_ttl())
     log.fact("token.collected", token=token.id)
     return answers.secret(token, secret, now())
+
+
+@app.route("/jobs", methods=["GET"], authorizer=authorize, content_types=ANY)
+@answered
+def list_jobs() -> Response:
+    """List jobs, newest first."""
+    return _jobs(*_asked("subject", *LISTING))
+
+
+@app.route("/subjects/{subject}/jobs", methods=["GET"], authorizer=authorize, content_types=ANY)
+@answered
+def list_subject_jobs(subject: str) -> Response:
+    """List the jobs about a subject, newest first."""
+    return _jobs(*_asked(*LISTING), subject)
 
 
 @app.route("/jobs/{job_id}", methods=["GET"], authorizer=authorize, content_types=ANY)
@@ -282,6 +299,13 @@ def _asked(*parameters: str) -> tuple[Caller, Query]:
     log.add(principal=caller.principal)
     allow(caller, request.method, request.context.get("resourcePath", ""), request.uri_params or {})
     return caller, Query.of(request, *parameters)
+
+
+def _jobs(caller: Caller, query: Query, subject: str | None = None) -> Response:
+    wanted = query.wanted(subject)
+    jobs, last = wired.lists.page(caller, wanted, limit=query.limit(), after=query.position(wanted))
+    log.fact("jobs.listed", count=len(jobs))
+    return answers.jobs(jobs, last, wanted)
 
 
 def _invocation(event: Any) -> str | None:

@@ -17,6 +17,7 @@ from chalicelib.config import Settings, read_settings
 
 if TYPE_CHECKING:
     from chalicelib.admit.bearer import Verifier
+    from chalicelib.collect.lists import Lists
     from chalicelib.collect.read import Counter
     from chalicelib.intake.accept import Intake
     from chalicelib.intake.control import Control
@@ -80,6 +81,14 @@ class Wiring:
         from chalicelib.store.tokens import CurrentTokens  # noqa: PLC0415
 
         return Counter(jobs=self.jobs, tokens=CurrentTokens(self.table), opener=self.sealer, now=now)
+
+    @cached_property
+    def lists(self) -> Lists:
+        """Lists jobs."""
+        from chalicelib.collect.lists import Lists  # noqa: PLC0415
+        from chalicelib.store.job_lists import JobLists  # noqa: PLC0415
+
+        return Lists(jobs=JobLists(self.table, self.settling_pool))
 
     @cached_property
     def steps(self) -> Steps:

@@ -40,17 +40,23 @@ def ended(
     also_set: str = "",
     also_remove: str = "",
 ) -> dict[str, Any]:
-    """Return the update that ends a job under `condition`, with a `result` or an `error`: it leaves the index, too."""
+    """Return the update that ends a job under `condition`, with a `result` or an `error`.
+
+    It leaves the index of open jobs, and where it did not succeed it enters that of unsuccessful ones.
+    """
     check_transition(job.status, to)
+    values: dict[str, object] = {name: dict(value) for name, value in outcome.items()}
+    if to in keys.UNSUCCESSFUL:
+        values["unsuccessful_shard"] = keys.unsuccessful_shard(to, job.id)
     return moved(
         job,
         to,
         now,
         condition=condition,
-        also_set="".join(f", #{name} = :{name}" for name in outcome) + also_set,
+        also_set="".join(f", #{name} = :{name}" for name in values) + also_set,
         remove=f"open_shard, due_at, #owner, lease_until, not_before{also_remove}",
-        names={"#owner": "owner", **{f"#{name}": name for name in outcome}},
-        operands={**operands, **{name: dict(value) for name, value in outcome.items()}},
+        names={"#owner": "owner", **{f"#{name}": name for name in values}},
+        operands={**operands, **values},
     )
 
 

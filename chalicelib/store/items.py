@@ -22,6 +22,33 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
+JOB_ATTRIBUTES = (
+    "pk",
+    "type",
+    "status",
+    "rev",
+    "accepted_at",
+    "updated_at",
+    "attempts",
+    "requester",
+    "subject",
+    "token_id",
+    "provider",
+    "environment",
+    "domain",
+    "input",
+    "result",
+    "error",
+    "allowed",
+    "due_at",
+    "deadline_at",
+    "not_before",
+    "lease_until",
+    "owner",
+    "progress",
+)
+"""What a job is read from. The rest of its item (the sealed secret, the history) need not travel with a list."""
+
 _OF_A_PLACE = frozenset({"provider", "environment", "domain"})
 """Who has one of these must have all: a job about no token has none."""
 
@@ -53,13 +80,12 @@ def deposit_from_item(item: Mapping[str, Any]) -> Deposit:
 
 
 def job_to_item(job: Job, *, ttl: int) -> dict[str, object]:
-    """Write a job. While it is open it stands in the index of open jobs, due when the sweep is to look after it.
+    """Write a job, with what it stands in the indexes by: while it is open it is due when the sweep looks after it.
 
     What follows from the rest is left out, for the intake pays for each KB: `allowed` and `deadline_at` where they are
-    the type's usual budget, and the first line of the history.
+    the type's usual budget, the first line of the history, and the `token_id` of a job whose token has its own id.
     """
     budget = BUDGETS[job.type]
-    open_index = {"open_shard": keys.open_shard(job.subject), "due_at": job.due_at} if job.is_open else {}
     return {
         **keys.job_key(job.id),
         "kind": "job",
@@ -72,7 +98,7 @@ def job_to_item(job: Job, *, ttl: int) -> dict[str, object]:
         "attempts": job.attempts,
         "requester": job.requester,
         "subject": job.subject,
-        "token_id": job.token_id,
+        "token_id": None if job.place is not None and job.token_id == job.id else job.token_id,
         **({} if job.place is None else _place_attributes(job.place)),
         "input": None if job.input is None else dict(job.input),
         "result": None if job.result is None else dict(job.result),
@@ -80,7 +106,7 @@ def job_to_item(job: Job, *, ttl: int) -> dict[str, object]:
         "ttl": ttl,
         "allowed": None if job.allowed == budget.attempts else job.allowed,
         "deadline_at": None if job.deadline_at == job.accepted_at + budget.lifetime else job.deadline_at,
-        **open_index,
+        **_index_attributes(job),
     }
 
 
@@ -97,7 +123,7 @@ def history_of(item: Mapping[str, Any]) -> list[dict[str, Any]]:
 def job_from_item(item: Mapping[str, Any]) -> Job:
     """Read a job from an item, a stream image or a row of the open-jobs index. Raises Unreadable."""
     try:
-        job_id = str(item["pk"]).removeprefix("JOB#")
+        job_id = keys.job_id(item)
         place = _place(item) if item.keys() & _OF_A_PLACE else None
         return Job(
             id=job_id,
@@ -129,15 +155,17 @@ def job_from_item(item: Mapping[str, Any]) -> Job:
 
 
 def current_to_item(token: Token) -> dict[str, object]:
-    """Write a token as the current one of its place."""
+    """Write a token as the current one of its place.
+
+    Its place is in its keys, its acceptance in its rank, and neither stands there again: whatever carries `subject` and
+    `accepted_at` is an entry of the index that a subject's jobs are listed from.
+    """
     return {
         **keys.current_key(token.place),
         "kind": "current",
         "v": VERSION,
         "token_id": token.id,
         "rank": token.rank,
-        **_place_attributes(token.place),
-        "accepted_at": token.accepted_at,
         "requester": token.requester,
         "ttl": _ttl(token),
         **_token_attributes(token),
@@ -147,17 +175,33 @@ def current_to_item(token: Token) -> dict[str, object]:
 def current_from_item(item: Mapping[str, Any]) -> Token:
     """Read a current token's record. Raises Unreadable."""
     try:
-        return _token(item, token_id=item["token_id"])
+        _, environment, domain, subject = item["pk"].split("#", 3)
+        place = {"environment": environment, "domain": domain, "subject": subject}
+        provider = item["sk"].removeprefix("PROVIDER#")
+        accepted_at = int(item["rank"].partition("#")[0])
+        return _token({**item, **place, "provider": provider, "accepted_at": accepted_at}, token_id=item["token_id"])
     except KeyError as missing:
         raise Unreadable(f"a current token without {missing}") from None
+    except ValueError:  # unnamed: a key holds a subject, and the log shows this
+        raise Unreadable("a current token whose key or rank this version does not know") from None
 
 
 def token_from_image(image: Mapping[str, Any]) -> Token:
     """Read the token of a deposit from a stream image, which need not be whole. Raises Unreadable."""
     try:
-        return _token(image, token_id=str(image["pk"]).removeprefix("JOB#"))
+        return _token(image, token_id=keys.job_id(image))
     except KeyError as missing:
         raise Unreadable(f"a deposit without {missing}") from None
+
+
+def _index_attributes(job: Job) -> dict[str, object]:
+    """Return what puts a job into the indexes, beside `subject` and `accepted_at` (docs/architecture.md lists them)."""
+    attributes: dict[str, object] = {"list_shard": keys.list_shard(job.type, job.id)}
+    if job.is_open:
+        return {**attributes, "open_shard": keys.open_shard(job.subject), "due_at": job.due_at}
+    if job.status in keys.UNSUCCESSFUL:
+        return {**attributes, "unsuccessful_shard": keys.unsuccessful_shard(job.status, job.id)}
+    return attributes
 
 
 def _token_attributes(token: Token) -> dict[str, object]:

@@ -7,19 +7,37 @@ of names makes two different things share a key.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.model.job import Status, Type
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from chalicelib.model.token import Place
 
 OPEN_SHARDS = 32
 """Partitions of the index of open jobs. Each takes 1,000 writes a second and an open job writes twice (in and out):
 32 carry 16,000 jobs a second."""
 
+LIST_SHARDS: Mapping[Type, int] = {Type.STORE: 16, Type.REVOKE: 16}
+"""Partitions of the index of jobs by type; a type that is not named has 1, which takes 1,000 jobs a second. Raise a
+number, never lower it: a job stays where it was written, and who lists asks these partitions alone."""
+
+UNSUCCESSFUL_SHARDS = 8
+"""Partitions of the index of unsuccessful jobs, for each status. Raise it, never lower it, as above."""
+
+UNSUCCESSFUL = (Status.FAILED, Status.CANCELLED)
+
 
 def job_key(job_id: str) -> dict[str, object]:
     """Find a job, and the token with it: a stored token has the id of the job that stored it."""
     return {"pk": f"JOB#{job_id}", "sk": "JOB"}
+
+
+def job_id(row: Mapping[str, Any]) -> str:
+    """Return the id of the job that an item, an image or an index's row is about."""
+    return str(row["pk"]).removeprefix("JOB#")
 
 
 def subject_partition(environment: str, domain: str, subject: str) -> str:
@@ -78,13 +96,50 @@ def open_shard(subject: str) -> str:
 
     By subject, so that one Query finds what a person has open, and a busy client spreads over all.
     """
-    number = int.from_bytes(hashlib.sha256(subject.encode()).digest()[:2], "big") % OPEN_SHARDS
-    return shard_name(number)
+    return shard_name(_number(subject, OPEN_SHARDS))
 
 
 def shard_name(number: int) -> str:
     """Return the name of one of the OPEN_SHARDS partitions."""
     return f"OPEN#{number:02d}"
+
+
+def open_shards() -> list[str]:
+    """Return the partitions of the open-jobs index."""
+    return [shard_name(number) for number in range(OPEN_SHARDS)]
+
+
+def list_shard(job_type: Type, job_id: str) -> str:
+    """Return the partition of the index of jobs by type that a job stands in for life."""
+    return _shard(job_type, _number(job_id, _list_shards(job_type)))
+
+
+def list_shards(job_type: Type) -> list[str]:
+    """Return the partitions that hold the jobs of a type."""
+    return [_shard(job_type, number) for number in range(_list_shards(job_type))]
+
+
+def unsuccessful_shard(status: Status, job_id: str) -> str:
+    """Return the partition of the index of unsuccessful jobs that a job which ended so stands in."""
+    return _shard(status, _number(job_id, UNSUCCESSFUL_SHARDS))
+
+
+def unsuccessful_shards(status: Status) -> list[str]:
+    """Return the partitions that hold the jobs which ended so."""
+    return [_shard(status, number) for number in range(UNSUCCESSFUL_SHARDS)]
+
+
+def _list_shards(job_type: Type) -> int:
+    return LIST_SHARDS.get(job_type, 1)
+
+
+def _shard(name: str, number: int) -> str:
+    return f"{name}#{number:02d}"
+
+
+def _number(text: str, shards: int) -> int:
+    """Spread texts over shards: the same one for the same text, for as long as the number of shards stays."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:2], "big") % shards
 
 
 QUARANTINE_SHARDS = 8

@@ -142,7 +142,7 @@ class Leases:
                 now,
                 condition=AS_SEEN,
                 also_set=", due_at = :due, open_shard = :shard, allowed = :allowed, deadline_at = :deadline",
-                remove="#error, not_before",
+                remove="#error, not_before, unsuccessful_shard",
                 names={"#error": "error"},
                 operands={
                     "due": now + DISPATCH_GRACE,

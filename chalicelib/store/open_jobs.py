@@ -51,7 +51,7 @@ class OpenJobs:
 
     def shards(self) -> list[str]:
         """Return the index's partitions."""
-        return [keys.shard_name(number) for number in range(keys.OPEN_SHARDS)]
+        return keys.open_shards()
 
     def oldest(self, shard: str) -> int | None:
         """Return when a partition's oldest job was accepted, of the OLDEST_AMONG due first; None where none is open.

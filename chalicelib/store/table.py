@@ -94,14 +94,16 @@ class Table:
         answer = self._ask("get_item", Key=to_attributes(key), ConsistentRead=consistent)
         return from_attributes(answer["Item"]) if "Item" in answer else None
 
-    def get_many(self, wanted: Sequence[Mapping[str, object]]) -> list[dict[str, Any]]:
-        """Return those of the items that exist, in any order. Half a read unit per 4 KB of each.
+    def get_many(self, wanted: Sequence[Mapping[str, object]], *, only: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """Return those of the items that exist, in any order; of each, `only` these attributes if some are named.
 
-        Raises Throttled when the table will not give all of them.
+        Half a read unit per 4 KB of each item, whatever comes back of it. Raises Throttled when the table will not
+        give all of them.
         """
         items: list[dict[str, Any]] = []
+        shown = _projection(only)
         for start in range(0, len(wanted), BATCH_GET):
-            request = {self.name: {"Keys": [to_attributes(key) for key in wanted[start : start + BATCH_GET]]}}
+            request = {self.name: {"Keys": [to_attributes(key) for key in wanted[start : start + BATCH_GET]], **shown}}
             for _ in range(BATCH_TRIES):
                 answer = self._ask("batch_get_item", RequestItems=request)
                 items += [from_attributes(item) for item in answer["Responses"].get(self.name, [])]
@@ -207,6 +209,16 @@ def _cancelled(reasons: Sequence[Mapping[str, Any]]) -> CloakroomError:
 
 def _item(holder: Mapping[str, Any]) -> dict[str, Any] | None:
     return from_attributes(holder["Item"]) if holder.get("Item") else None
+
+
+def _projection(only: Sequence[str]) -> dict[str, Any]:
+    """Write which attributes are asked for, each behind `#`: some are reserved words."""
+    if not only:
+        return {}
+    return {
+        "ProjectionExpression": ", ".join(f"#{name}" for name in only),
+        "ExpressionAttributeNames": {f"#{name}": name for name in only},
+    }
 
 
 def _conditional(condition: str, operands: Mapping[str, object]) -> dict[str, Any]:

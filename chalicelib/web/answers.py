@@ -10,6 +10,7 @@ from chalice.app import Response
 from chalicelib.collect.read import secret_view
 from chalicelib.model.clock import rfc3339
 from chalicelib.model.job import Job, job_links, job_view
+from chalicelib.model.listing import cursor_to_text
 from chalicelib.model.token import Token, token_view
 from chalicelib.web.problems import SECURITY_HEADERS
 from chalicelib.web.requests import cursor_text
@@ -17,6 +18,7 @@ from chalicelib.web.requests import cursor_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from chalicelib.model.listing import Position, Wanted
     from chalicelib.model.token import Secret
 
 
@@ -56,6 +58,11 @@ def page(tokens: Sequence[Token], after: str | None, now: int) -> Response:
 def job(of: Job) -> Response:
     """Answer with a job."""
     return ok(job_view(of))
+
+
+def jobs(found: Sequence[Job], last: Position | None, wanted: Wanted) -> Response:
+    """Answer with a page of a list of jobs and the cursor of the next, null at the end."""
+    return ok({"items": [job_view(one) for one in found], "cursor": cursor_to_text(last, wanted)})
 
 
 def ticket(text: str, ends: int, websocket_url: str) -> Response:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from chalicelib.collect.lists import EXAMINED
 from chalicelib.intake.bodies import LARGEST_BODY, HandIn, TicketIn
 from chalicelib.web import parameters, shapes
 from chalicelib.web.problems import phrase
@@ -26,6 +27,7 @@ _STRUCTS = (
     shapes.TokenPage,
     shapes.CollectedToken,
     shapes.Job,
+    shapes.JobPage,
     shapes.Ticket,
     shapes.Health,
     shapes.Problem,
@@ -33,6 +35,13 @@ _STRUCTS = (
 
 Schemas = dict[Any, dict[str, Any]]
 """Each struct's schema."""
+
+_JOB_PAGE = (
+    "Newest accepted first; open jobs of all subjects by when they are looked after next, latest first, and since that "
+    "moves, one may come twice or be missed. A page may hold fewer than `limit`, even none, and not be the last: "
+    f"{EXAMINED:,} jobs are looked at for it at the most. On the last page `cursor` is null. A cursor is good for the "
+    "same `subject`, `status` and `type`."
+)
 
 _GONE = (HTTPStatus.CONFLICT, HTTPStatus.GONE)
 _ALWAYS = (
@@ -139,7 +148,16 @@ def _subject_paths(schema: Schemas) -> dict[str, Any]:
 
 def _job_paths(schema: Schemas) -> dict[str, Any]:
     accepted = _accepted(schema)
+    narrowed = [parameters.status(), parameters.job_type(), parameters.limit(), parameters.cursor()]
+    page = {"200": _ok(schema[shapes.JobPage], _JOB_PAGE)}
     return {
+        "/jobs": {
+            "get": _operation("listJobs", "List jobs, newest first", page, parameters=[parameters.whose(), *narrowed]),
+        },
+        "/subjects/{subject}/jobs": {
+            "parameters": [parameters.subject()],
+            "get": _operation("listSubjectJobs", "List the jobs about a subject", page, parameters=narrowed),
+        },
         "/jobs/{job_id}": {
             "parameters": [parameters.identifier("job_id")],
             "get": _operation("showJob", "Show a job", {"200": _ok(schema[shapes.Job], "The job.")}),

@@ -6,6 +6,7 @@ from typing import Any
 
 from chalicelib.intake.reading import LONGEST_IDEMPOTENCY_KEY
 from chalicelib.model import names
+from chalicelib.model.job import Status, Type
 from chalicelib.web.requests import LARGEST_PAGE, LONGEST_MIN_TTL
 
 
@@ -59,6 +60,23 @@ def min_ttl() -> dict[str, Any]:
 def cursor() -> dict[str, Any]:
     """Describe where a page begins."""
     return _query("cursor", "From the page before.", {"type": "string"})
+
+
+def status() -> dict[str, Any]:
+    """Describe the status that a list of jobs is narrowed to."""
+    schema = {"type": "string", "enum": [str(one) for one in Status]}
+    return _query("status", "Only jobs that are so.", schema)
+
+
+def job_type() -> dict[str, Any]:
+    """Describe the type that a list of jobs is narrowed to."""
+    return _query("type", "Only jobs of this type.", {"type": "string", "enum": [str(one) for one in Type]})
+
+
+def whose() -> dict[str, Any]:
+    """Describe the subject that a list of jobs is narrowed to."""
+    schema = {"type": "string", "pattern": names.SUBJECT_PATTERN, "maxLength": names.SUBJECT_LENGTH}
+    return _query("subject", "Only jobs about this subject.", schema)
 
 
 def limit() -> dict[str, Any]:

@@ -6,23 +6,27 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib.errors import Forbidden, InvalidParameter, NotFound, Unauthorized, WrongMediaType
 from chalicelib.model import names
 from chalicelib.model.caller import Caller
 from chalicelib.model.clock import SECOND
+from chalicelib.model.job import Status, Type
+from chalicelib.model.listing import Position, Wanted, cursor_from_text
 from chalicelib.model.policy import from_compact
 from chalicelib.model.token import DEFAULT_SCOPE_NAME, Owner, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+N = TypeVar("N", Status, Type)
+
 LONGEST_MIN_TTL = 31_536_000
 """Seconds: a year. Nobody's access token lives longer and is asked for so."""
 
 LARGEST_PAGE = 50
-"""Tokens in a page, at the most and without `limit`."""
+"""Tokens or jobs in a page, at the most and without `limit`."""
 
 EXPIRY_LEEWAY = 5
 """Seconds, as in the authorizer: clocks differ."""
@@ -140,6 +144,31 @@ class Query:
             subject=owner.subject,
             provider=name("provider", provider, names.provider_fault),
         )
+
+    def wanted(self, subject: str | None = None) -> Wanted:
+        """Return which jobs are listed, a path's `subject` among it. Raises InvalidParameter."""
+        whose = self.given.get("subject") if subject is None else name("subject", subject, names.subject_fault)
+        if whose is not None and (fault := names.subject_fault(whose)):
+            raise invalid("subject", fault)
+        return Wanted(status=self._one_of("status", Status), type=self._one_of("type", Type), subject=whose)
+
+    def position(self, wanted: Wanted) -> Position | None:
+        """Return the row of a list of jobs behind which a page begins. Raises InvalidParameter."""
+        text = self.given.get("cursor")
+        if text is None:
+            return None
+        try:
+            return cursor_from_text(text, wanted)
+        except ValueError as fault:
+            raise invalid("cursor", str(fault)) from None
+
+    def _one_of(self, what: str, choices: type[N]) -> N | None:
+        text = self.given.get(what)
+        if text is None:
+            return None
+        if text not in list(choices):
+            raise invalid(what, f"one of {', '.join(choices)}")
+        return choices(text)
 
     def _whole(self, what: str, *, default: int, least: int, most: int) -> int:
         text = self.given.get(what)

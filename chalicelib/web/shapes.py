@@ -126,6 +126,13 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     error: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
+class JobPage(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A page of jobs; `cursor` asks for the next, null at the end."""
+
+    items: list[Job]
+    cursor: str | None
+
+
 class Ticket(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Opens the WebSocket once, within 60 seconds. `url` holds the ticket: keep it out of logs."""
 

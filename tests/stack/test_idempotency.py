@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chalicelib.store.keys import subject_partition
 from tests.stack.http import Answer, Api, hand_in, unique
 
 if TYPE_CHECKING:
@@ -23,9 +24,12 @@ def items_about(cloud: LiveCloud, subject: str) -> list[str]:
         .paginate(
             TableName=cloud.table,
             ConsistentRead=True,
-            FilterExpression="#subject = :subject",
+            FilterExpression="#subject = :subject OR pk = :tokens",
             ExpressionAttributeNames={"#subject": "subject"},
-            ExpressionAttributeValues={":subject": {"S": subject}},
+            ExpressionAttributeValues={
+                ":subject": {"S": subject},
+                ":tokens": {"S": subject_partition("default", "default", subject)},
+            },
         )
     )
     return sorted(item["kind"]["S"] for page in pages for item in page["Items"])

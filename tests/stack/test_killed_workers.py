@@ -212,7 +212,9 @@ def collect(cloud: LiveCloud, accepted: list[Accepted]) -> dict[str, Any]:
 
 def current_of(items: list[dict[str, Any]]) -> dict[str, str]:
     """Return which token stands as each subject's current one."""
-    return {item["subject"]["S"]: item["token_id"]["S"] for item in items if item["kind"]["S"] == "current"}
+    return {
+        item["pk"]["S"].rpartition("#")[2]: item["token_id"]["S"] for item in items if item["kind"]["S"] == "current"
+    }
 
 
 def newest_of(jobs: dict[str, dict[str, Any]]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -26,6 +27,9 @@ _SOCKET = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${
 SOCKETS = _SOCKET % "POST"
 CLOSING = _SOCKET % "DELETE"
 OPEN_JOBS = "${Table.Arn}/index/open-jobs"
+JOBS_OF_SUBJECT = "${Table.Arn}/index/jobs-of-subject"
+JOBS_OF_TYPE = "${Table.Arn}/index/jobs-of-type"
+UNSUCCESSFUL_JOBS = "${Table.Arn}/index/unsuccessful-jobs"
 
 EVERYBODY = {
     ("logs:CreateLogGroup", LOGS): "Lambda writes what the function prints",
@@ -43,7 +47,12 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
     "api_handler": {
         ("dynamodb:PutItem", "Table.Arn"): "accept a token, issue a ticket, leave a deletion's job, add a branch key",
         ("dynamodb:GetItem", "Table.Arn"): "show and collect by id and by place, find a branch key's version, health",
+        ("dynamodb:BatchGetItem", "Table.Arn"): "read the jobs that a list's index names",
         ("dynamodb:Query", "Table.Arn"): "list a subject's tokens, find the newest branch key",
+        ("dynamodb:Query", JOBS_OF_SUBJECT): "list the jobs about a subject",
+        ("dynamodb:Query", JOBS_OF_TYPE): "list all jobs, or those of a type",
+        ("dynamodb:Query", UNSUCCESSFUL_JOBS): "list what failed or was cancelled",
+        ("dynamodb:Query", OPEN_JOBS): "list what is open",
         ("dynamodb:UpdateItem", "Table.Arn"): "mark a token as deleted, within the transaction; cancel and retry a job",
         ("kms:GenerateDataKey", "SecretKey.Arn"): "make a domain's branch key",
         ("kms:Decrypt", "SecretKey.Arn"): "unwrap a branch key, once a process",
@@ -152,6 +161,7 @@ def test_no_policy_is_wide(function: str) -> None:
 USES: dict[str, Callable[[Api, str, str], int]] = {
     "dynamodb:PutItem": lambda api, subject, _: api.post("/tokens", api.producer, body=hand_in(subject)).status,
     "dynamodb:GetItem": lambda api, subject, token_id: api.get(f"/tokens/{token_id}", api.consumer(subject)).status,
+    "dynamodb:BatchGetItem": lambda api, subject, _: api.get(f"/jobs?subject={quote(subject)}", api.admin).status,
     "dynamodb:Query": lambda api, subject, _: api.get(at(subject), api.consumer(subject)).status,
     "dynamodb:UpdateItem": lambda api, subject, token_id: (
         api.delete(f"/tokens/{token_id}", api.consumer(subject)).status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
@@ -48,6 +49,8 @@ ROUTES: dict[str, Callable[[Api, str | None, Thing], Answer]] = {
     "subject's record": lambda api, bearer, thing: api.get(at(thing.subject, "google"), bearer),
     "subject's secret": lambda api, bearer, thing: api.get(at(thing.subject, "google", "secret"), bearer),
     "job": lambda api, bearer, thing: api.get(f"/jobs/{thing.token_id}", bearer),
+    "jobs": lambda api, bearer, thing: api.get(f"/jobs?subject={quote(thing.subject)}", bearer),
+    "subject's jobs": lambda api, bearer, thing: api.get(f"/subjects/{quote(thing.subject)}/jobs", bearer),
     "ticket": lambda api, bearer, _: api.post("/tickets", bearer),
     "ticket for the subject": lambda api, bearer, thing: api.post("/tickets", bearer, body={"subject": thing.subject}),
     "ticket for the job": lambda api, bearer, thing: api.post("/tickets", bearer, body={"job": thing.token_id}),
@@ -78,6 +81,8 @@ EXPECTED: dict[str, dict[str, tuple[int, int]]] = {
         "subject's record": (200, 403),
         "subject's secret": (200, 403),
         "job": (200, 404),
+        "jobs": (403, 403),
+        "subject's jobs": (200, 403),
         "ticket": (201, 201),
         "ticket for the subject": (201, 404),
         "ticket for the job": (201, 404),
@@ -92,6 +97,8 @@ EXPECTED: dict[str, dict[str, tuple[int, int]]] = {
         "subject's record": (200, 403),
         "subject's secret": (403, 403),
         "job": (200, 404),
+        "jobs": (403, 403),
+        "subject's jobs": (200, 403),
         "ticket": (201, 201),
         "ticket for the subject": (201, 404),
         "ticket for the job": (201, 404),
@@ -105,6 +112,8 @@ EXPECTED: dict[str, dict[str, tuple[int, int]]] = {
         "subject's record": (200, 200),
         "subject's secret": (200, 200),
         "job": (200, 200),
+        "jobs": (200, 200),
+        "subject's jobs": (200, 200),
         "ticket": (201, 201),
         "ticket for the subject": (201, 201),
         "ticket for the job": (201, 201),

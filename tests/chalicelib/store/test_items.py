@@ -10,6 +10,7 @@ import pytest
 from chalicelib.errors import Unreadable
 from chalicelib.model.job import Status
 from chalicelib.store.items import (
+    JOB_ATTRIBUTES,
     current_from_item,
     current_to_item,
     deposit_from_item,
@@ -51,12 +52,12 @@ def test_the_item_of_a_deposit_has_this_form_for_ever() -> None:
         "updated_at": 1_800_000_000_000_001,
         "attempts": 0,
         "requester": "login-hook",
-        "token_id": "aaaaaaaaaaaaaaaaaaaaaaaaab",
         "subject": "auth0|5f7c8ec7c33c6c004bbafe82",
         "provider": "google",
         "environment": "production",
         "domain": "shop",
         "ttl": 1_800_003_600 + 90 * 86_400,
+        "list_shard": "token.store#01",
         "open_shard": "OPEN#10",
         "due_at": 1_800_000_060_000_001,
         "fingerprint": "k1:0123456789abcdef",
@@ -104,6 +105,14 @@ def test_a_job_is_written_and_read_back_with_its_result_or_error() -> None:
 
 
 @pytest.mark.parametrize("status", Status)
+def test_every_job_stands_in_the_lists_and_an_unsuccessful_one_in_a_list_of_its_own(status: Status) -> None:
+    item = job_to_item(a_job(status=status), ttl=1)
+
+    assert {"subject", "accepted_at", "list_shard"} <= set(given(item))
+    assert item.get("unsuccessful_shard") == {"FAILED": "FAILED#01", "CANCELLED": "CANCELLED#01"}.get(status)
+
+
+@pytest.mark.parametrize("status", Status)
 def test_only_an_open_job_stands_in_the_index(status: Status) -> None:
     item = job_to_item(a_job(status=status), ttl=1)
 
@@ -118,6 +127,46 @@ def test_a_current_token_is_written_without_its_secret_and_read_back(deposit: An
     assert current_from_item(item) == deposit.token
     assert not {"sealed", "body_mark", "key_version"} & set(item)
     assert item["rank"] == "1800000000000001#aaaaaaaaaaaaaaaaaaaaaaaaab"
+    assert not {"subject", "provider", "environment", "domain", "accepted_at"} & set(item), "its keys and rank say so"
+
+
+@pytest.mark.parametrize(
+    "changed", [{"pk": "SUBJECT#jane"}, {"pk": ""}, {"rank": "yesterday#a"}, {"rank": ""}], ids=str
+)
+def test_a_current_token_whose_keys_say_nothing_is_unreadable_and_not_quoted(changed: dict[str, str]) -> None:
+    with pytest.raises(Unreadable, match="a current token whose key or rank"):
+        current_from_item({**given(current_to_item(FULL.token)), **changed})
+
+
+def test_a_list_reads_all_of_a_job_and_no_more_than_a_job_is_read_from() -> None:
+    whole = replace(
+        a_job(
+            token_id="another",
+            status=Status.IN_PROGRESS,
+            input={"lines": 3},
+            result={"a": 1},
+            error={"code": "x"},
+            progress={"done": 1},
+        ),
+        allowed=7,
+        due_at=8,
+        deadline_at=9,
+        not_before=10,
+        lease_until=11,
+        owner="w",
+    )
+    item = {
+        **given(job_to_item(whole, ttl=1)),
+        "not_before": 10,
+        "lease_until": 11,
+        "owner": "w",
+        "progress": {"done": 1},
+    }
+
+    projected = {name: item[name] for name in JOB_ATTRIBUTES}
+
+    assert job_from_item(projected) == whole
+    assert not {"sealed", "body_mark", "history"} & set(JOB_ATTRIBUTES)
 
 
 def test_the_token_of_a_deposit_is_read_from_a_stream_image_too() -> None:
@@ -147,6 +196,7 @@ def test_a_job_of_a_later_version_is_unreadable_not_misread(changed: dict[str, s
         (deposit_from_item, deposit_to_item(FULL), "body_mark"),
         (deposit_from_item, deposit_to_item(FULL), "fingerprint"),
         (current_from_item, current_to_item(FULL.token), "token_id"),
+        (current_from_item, current_to_item(FULL.token), "rank"),
         (token_from_image, deposit_to_item(FULL), "fingerprint"),
     ],
 )
@@ -160,12 +210,20 @@ def test_a_token_without_a_part_is_unreadable(read: Any, item: dict[str, object]
 
 def test_what_an_early_version_did_not_write_has_its_default() -> None:
     item = given(job_to_item(a_job(1), ttl=1))
-    for name in ("attempts", "token_id"):
-        del item[name]
+    del item["attempts"]
 
     job = job_from_item(item)
 
-    assert (job.attempts, job.token_id) == (0, a_job(1).id)
+    assert job.attempts == 0
+
+
+def test_the_id_of_a_token_is_written_where_it_is_not_its_jobs() -> None:
+    revocation = a_revocation(2, FULL.token)
+
+    assert "token_id" not in given(job_to_item(FULL.job, ttl=1))
+    assert job_from_item(given(job_to_item(FULL.job, ttl=1))).token_id == FULL.job.id
+    assert job_to_item(revocation, ttl=1)["token_id"] == FULL.token.id
+    assert job_from_item(given(job_to_item(revocation, ttl=1))) == revocation
 
 
 def test_a_job_about_no_token_has_no_place_and_comes_back_as_it_was() -> None:

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.model import names
+from chalicelib.model.job import Status, Type
 from chalicelib.model.token import Place
 from chalicelib.store import keys
-from tests.chalicelib.examples import a_place
+from tests.chalicelib.examples import a_place, an_id
 
 places = st.builds(
     Place,
@@ -48,3 +49,23 @@ def test_subjects_spread_over_all_shards_of_the_open_index() -> None:
 
     assert set(shards) == {keys.shard_name(number) for number in range(32)}
     assert max(shards.values()) < 160
+
+
+def test_the_shards_of_the_lists_are_these_for_ever() -> None:
+    """Jobs stand where they were written: who lowers a number, or names them otherwise, no longer lists them."""
+    assert keys.list_shards(Type.STORE) == [f"token.store#{number:02d}" for number in range(16)]
+    assert keys.list_shards(Type.REVOKE) == [f"token.revoke#{number:02d}" for number in range(16)]
+    assert keys.unsuccessful_shards(Status.FAILED) == [f"FAILED#{number:02d}" for number in range(8)]
+    assert keys.unsuccessful_shards(Status.CANCELLED) == [f"CANCELLED#{number:02d}" for number in range(8)]
+    assert keys.list_shard(Type.STORE, an_id(1)) == "token.store#01"
+    assert keys.unsuccessful_shard(Status.FAILED, an_id(1)) == "FAILED#01"
+
+
+def test_jobs_spread_over_all_shards_of_their_type_and_status() -> None:
+    listed = Counter(keys.list_shard(Type.STORE, an_id(number)) for number in range(3_200))
+    failed = Counter(keys.unsuccessful_shard(Status.FAILED, an_id(number)) for number in range(3_200))
+
+    assert sorted(listed) == keys.list_shards(Type.STORE)
+    assert sorted(failed) == keys.unsuccessful_shards(Status.FAILED)
+    assert max(listed.values()) < 300
+    assert max(failed.values()) < 500

@@ -196,6 +196,7 @@ def test_a_retried_job_is_open_again_with_a_fresh_budget_and_a_higher_fence(
     job = jobs.job(revocation.id)
     assert (job.status, job.attempts, job.allowed, job.error) == (Status.PENDING, 1, 13, None)
     assert (item["open_shard"], item["due_at"]) == (keys.open_shard(job.subject), NOW + 2 + 60 * SECOND)
+    assert "unsuccessful_shard" not in item
     assert claimed(leases, job, NOW + 3).attempts == 2
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from chalicelib.model.job import Type
+from chalicelib.model.listing import Position, Wanted, cursor_from_text
 from chalicelib.model.token import Secret
 from chalicelib.web import answers
 from tests.chalicelib.examples import NOW, a_job, a_token, an_id
@@ -29,6 +31,15 @@ def test_a_page_has_items_and_a_cursor_that_is_null_at_the_end() -> None:
     assert last.body == {"items": [], "cursor": None}
 
 
+def test_a_page_of_jobs_has_a_cursor_of_its_own_list() -> None:
+    row, wanted = Position(partition="token.store#07", at=NOW, id=an_id(1)), Wanted(type=Type.STORE)
+    page, last = answers.jobs([a_job(1)], row, wanted), answers.jobs([], None, wanted)
+
+    assert [item["id"] for item in page.body["items"]] == [an_id(1)]
+    assert cursor_from_text(page.body["cursor"], wanted) == row
+    assert last.body == {"items": [], "cursor": None}
+
+
 def test_a_ticket_comes_with_the_address_that_it_opens() -> None:
     answer = answers.ticket("t-1", NOW, "wss://example.com/api")
 
@@ -47,5 +58,6 @@ def test_nothing_but_what_says_so_is_cached() -> None:
         answers.record(a_token(), NOW),
         answers.secret(a_token(), Secret(access_token="x"), NOW),
         answers.job(a_job()),
+        answers.jobs([a_job()], None, Wanted()),
     ):
         assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")

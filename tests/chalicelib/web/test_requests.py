@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from chalicelib.errors import Forbidden, InvalidParameter, NotFound, Unauthorized, WrongMediaType
 from chalicelib.model import names
 from chalicelib.model.clock import SECOND
+from chalicelib.model.job import Status, Type
+from chalicelib.model.listing import Position, Wanted, cursor_to_text
 from chalicelib.model.policy import compact
 from chalicelib.model.token import Owner, Place
 from chalicelib.web.requests import Query, allow, caller_of, cursor_text, identifier, json_body, name
@@ -240,3 +242,37 @@ def test_any_text_is_a_cursor_or_refused(text: str) -> None:
     except InvalidParameter:
         return
     assert names.provider_fault(str(after)) is None
+
+
+def test_a_list_is_narrowed_to_what_is_given_and_a_paths_subject_is_decoded() -> None:
+    narrowed = query("status type subject", status="FAILED", type="token.revoke", subject="auth0|5f").wanted()
+
+    assert narrowed == Wanted(status=Status.FAILED, type=Type.REVOKE, subject="auth0|5f")
+    assert query("status").wanted() == Wanted()
+    assert query("status").wanted("auth0%7C5f") == Wanted(subject="auth0|5f")
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [({"status": "failed"}, "status"), ({"type": ""}, "type"), ({"subject": "a/b"}, "subject")],
+)
+def test_a_list_that_is_narrowed_to_nothing_that_exists_is_refused(given: dict[str, str], field: str) -> None:
+    with pytest.raises(InvalidParameter) as refused:
+        query("status type subject", **given).wanted()
+
+    assert refused.value.facts["field"] == field
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_lists_cursor_or_refused(text: str) -> None:
+    with pytest.raises(InvalidParameter) as refused:
+        query("cursor", cursor=text).position(Wanted())
+
+    assert refused.value.facts == {"field": "cursor", "rule": "one that this service gave"}
+
+
+def test_a_lists_cursor_is_the_row_that_it_was_given_for() -> None:
+    row = Position(partition="token.store#07", at=NOW, id=an_id(7))
+
+    assert query("cursor", cursor=str(cursor_to_text(row, Wanted()))).position(Wanted()) == row
+    assert query("cursor").position(Wanted()) is None
