@@ -108,6 +108,18 @@ class TokenRevoked(Gone):
     code = "token_revoked"
 
 
+class AddressRefused(Refused):
+    """This address may not be called from here."""
+
+    code = "address_refused"
+
+
+class DiscoveryFailed(Refused):
+    """The provider's discovery document cannot be used."""
+
+    code = "discovery_failed"
+
+
 class BadTicket(Refused):
     """The ticket is unknown, used or past its 60 seconds."""
 
@@ -132,6 +144,24 @@ class Throttled(Unavailable):
     """The table is taking no more requests at this moment. Try again shortly."""
 
     code = "throttled"
+
+
+class NotSent(Unavailable):
+    """The provider could not be reached. Nothing of the request left us."""
+
+    code = "not_sent"
+
+
+class AnswerLost(Unavailable):
+    """The provider did not answer as it should. It may have carried the request out."""
+
+    code = "answer_lost"
+
+
+class AnswerTooLarge(AnswerLost):
+    """The provider's answer is larger than this service reads. It may have carried the request out."""
+
+    code = "answer_too_large"
 
 
 class LeaseLost(CloakroomError):

@@ -9,26 +9,26 @@ When a fetch may happen:
 
 Why not PyJWT's PyJWKClient: it reads the clock itself, drops its keys when they expire while the issuer is
 away, retries a failing issuer on every request (its cooldown counts successes only), and bounds neither the
-size of a response nor the time that a dripping one takes. Its PyJWK parses each key here.
+size of a response nor the time that a dripping one takes (`outbound.http` does). Its PyJWK parses each key here.
 """
 
 from __future__ import annotations
 
-import http.client
+import http
 import ipaddress
 import json
-import socket
 import threading
-import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
+
+from chalicelib.errors import AddressRefused, CloakroomError, Unavailable
+from chalicelib.outbound.http import Outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,7 +38,6 @@ COOLDOWN: Final = 30.0
 RETRY: Final = 5.0
 KEEP: Final = 3600.0
 TIMEOUT: Final = 3.0
-MAX_BYTES: Final = 256 * 1024
 ALGORITHMS: Final = ("RS256", "ES256")
 RSA_BITS: Final = (2048, 8192)
 
@@ -62,7 +61,10 @@ class Keys:
         `clock` gives seconds (`time.time`: a monotonic clock stands still while a Lambda is frozen, and its
         keys would grow old unseen). `log(outcome, **fields)` hears of each fetch that failed.
         """
-        self._address = _address(url)
+        _check(url)
+        self._url = url
+        # What an operator set up may lie inside: an issuer of one's own, and the local cloud's.
+        self._outside = Outside(allow_private=True)
         self._clock = clock
         self._log = log
         self._lock = threading.Lock()
@@ -100,13 +102,21 @@ class Keys:
     def _fetch(self, now: float) -> None:
         self._tried_at = now
         try:
-            by_id = parse(_get(self._address))
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            by_id = parse(self._document())
+        except (AddressRefused, Unavailable, ValueError) as error:
             age = None if self._held is None else round(now - self._held.fetched_at)
-            self._log("jwks_unavailable", reason=f"{type(error).__name__}: {error}", keys_age=age)
+            reason = error.detail if isinstance(error, CloakroomError) else f"{type(error).__name__}: {error}"
+            self._log("jwks_unavailable", reason=reason, keys_age=age)
         else:
             # All at once, never merged: a key that the issuer took back is gone with the next fetch.
             self._held = _Held(by_id, now)
+
+    def _document(self) -> bytes:
+        """Fetch the document; follows no redirect, for it could leave https."""
+        answer = self._outside.get(self._url, timeout=TIMEOUT, redirects=0)
+        if answer.status != http.HTTPStatus.OK:
+            raise ValueError(f"the issuer answered {answer.status}")
+        return answer.body
 
 
 def parse(body: bytes) -> dict[str, PyJWK]:
@@ -154,14 +164,13 @@ def _is_ours(public: object) -> bool:
     return isinstance(public, EllipticCurvePublicKey) and isinstance(public.curve, SECP256R1)
 
 
-def _address(url: str) -> SplitResult:
+def _check(url: str) -> None:
     parts = urlsplit(url)
     host, _ = parts.hostname or "", parts.port  # reading the port checks it
     if parts.scheme not in ("https", "http") or not host or parts.username is not None:
         raise ValueError("JWKS_URL must be https://host/path, without user information")
     if parts.scheme == "http" and not _is_loopback(host):
         raise ValueError(f"JWKS_URL must be https: plain http is for this machine alone, not for {host}")
-    return parts
 
 
 def _is_loopback(host: str) -> bool:
@@ -169,34 +178,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _get(address: SplitResult) -> bytes:
-    """Fetch the document within TIMEOUT and MAX_BYTES; follows no redirect, for it could leave https."""
-    kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
-    connection = kind(address.hostname or "", address.port, timeout=TIMEOUT)
-    ends_at = time.monotonic() + TIMEOUT
-    connection.connect()
-    # A socket's time-out counts from the last byte, so a server that drips could hold us for ever.
-    deadline = threading.Timer(ends_at - time.monotonic(), _shut, (connection.sock,))
-    deadline.daemon = True
-    deadline.start()
-    try:
-        target = (address.path or "/") + (f"?{address.query}" if address.query else "")
-        connection.request("GET", target, headers={"Accept": "application/json"})
-        response = connection.getresponse()
-        body = response.read(MAX_BYTES + 1)
-        if response.status != http.client.OK:
-            raise ValueError(f"the issuer answered {response.status}")
-        if len(body) > MAX_BYTES:
-            raise ValueError(f"the JWKS is larger than {MAX_BYTES} bytes")
-        return body
-    finally:
-        deadline.cancel()
-        connection.close()
-
-
-def _shut(sock: socket.socket) -> None:
-    # The plain socket's method: SSLSocket's own forgets its TLS state under the thread that reads.
-    with suppress(OSError):  # closed already: there is nothing to end
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)

@@ -225,7 +225,7 @@ def test_a_document_above_the_size_limit_is_refused(keys: Keys, server: JwksServ
     with pytest.raises(KeysUnavailable):
         keys.key("rsa-1")
 
-    assert log.facts[0]["reason"] == "ValueError: the JWKS is larger than 262144 bytes"
+    assert log.facts[0]["reason"] == "the provider's answer is larger than 262144 bytes"
 
 
 def test_a_redirect_is_not_followed(keys: Keys, server: JwksServer, log: Log) -> None:
