@@ -15,7 +15,7 @@ from chalicelib.model.job import age_ms
 from chalicelib.model.overdue import SWEEP_RUN
 from chalicelib.web import answers
 from chalicelib.web.problems import answered, settled
-from chalicelib.web.requests import Query, allow, caller_of, identifier, json_body
+from chalicelib.web.requests import Query, allow, caller_of, identifier, json_body, provider_name
 from chalicelib.wiring import now, wired
 
 if TYPE_CHECKING:
@@ -185,6 +185,49 @@ def issue_ticket() -> Response:
     ticket, ends = wired.usher.ticket(caller, subject=body.subject, job_id=body.job)
     log.fact("ticket.issued")
     return answers.ticket(ticket, ends, socket)
+
+
+@app.route("/providers", methods=["GET"], authorizer=authorize, content_types=ANY)
+@answered
+def list_providers() -> Response:
+    """List the providers."""
+    _, query = _asked("limit", "cursor")
+    providers, after = wired.registrar.page(limit=query.limit(), after=query.cursor())
+    log.fact("providers.listed", count=len(providers))
+    return answers.providers(providers, after)
+
+
+@app.route("/providers/{name}", methods=["GET"], authorizer=authorize, content_types=ANY)
+@answered
+def show_provider(name: str) -> Response:
+    """Show a provider; never its credential."""
+    _asked()
+    provider = wired.registrar.show(provider_name(name))
+    log.fact("provider.shown", provider=provider.name)
+    return answers.provider(provider)
+
+
+@app.route("/providers/{name}", methods=["PUT"], authorizer=authorize, content_types=ANY)
+@answered
+def put_provider(name: str) -> Response:
+    """Set a provider up, or put it in place of the one before."""
+    from chalicelib.intake.reading import read_provider  # noqa: PLC0415
+
+    caller, _ = _asked()
+    body = read_provider(json_body(_request()))
+    provider = wired.registrar.put(caller, provider_name(name), body)
+    log.fact("provider.written", provider=provider.name, rev=provider.rev)
+    return answers.provider(provider)
+
+
+@app.route("/providers/{name}", methods=["DELETE"], authorizer=authorize, content_types=ANY)
+@answered
+def delete_provider(name: str) -> Response:
+    """Take a provider away with its credential; its tokens stay, and are not refreshed any more."""
+    _asked()
+    provider = wired.registrar.delete(provider_name(name))
+    log.fact("provider.deleted", provider=provider.name)
+    return answers.provider(provider)
 
 
 @app.route("/health", methods=["GET"], content_types=ANY)

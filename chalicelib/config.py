@@ -24,6 +24,10 @@ SETTINGS: dict[str, str] = {
     "EVENT_FAILURES": (
         "`report` where the event source takes partial batch responses (the packaged stack), else `raise` (the default)"
     ),
+    "PRIVATE_PROVIDERS": (
+        "`refuse` (the default): providers are called at public addresses, by https; `allow`: also at private and "
+        "loopback ones, also by http"
+    ),
     "STAGE": "the deployment's name, on every log line (default `local`)",
 }
 """Every setting and what it is for. The README lists the same; a test holds the two together."""
@@ -31,7 +35,9 @@ SETTINGS: dict[str, str] = {
 _NO_ADDRESS_YET = ".invalid"
 """RFC 6761: a name that never resolves. The first of two plain `chalice deploy`s has no WebSocket API to name yet."""
 
-_DEFAULTS = {"JWT_GROUPS_CLAIM": "groups", "EVENT_FAILURES": "raise", "STAGE": "local"}
+_DEFAULTS = {"JWT_GROUPS_CLAIM": "groups", "EVENT_FAILURES": "raise", "PRIVATE_PROVIDERS": "refuse", "STAGE": "local"}
+
+_CHOICES = {"EVENT_FAILURES": ("report", "raise"), "PRIVATE_PROVIDERS": ("refuse", "allow")}
 
 STREAM_ARN_AT_IMPORT = os.environ.get("STREAM_ARN", "arn:aws:dynamodb:us-east-1:000000000000:table/x/stream/x")
 QUEUE_ARN_AT_IMPORT = os.environ.get("QUEUE_ARN", "arn:aws:sqs:us-east-1:000000000000:x")
@@ -53,6 +59,7 @@ class Settings:
     websocket_url: str
     websocket_management_url: str
     event_failures: Literal["report", "raise"]
+    private_providers: Literal["refuse", "allow"]
     stage: str
 
     @property
@@ -72,6 +79,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     missing = [f"{name} ({SETTINGS[name]})" for name, value in values.items() if not value]
     if missing:
         raise Misconfigured("missing settings: " + "; ".join(missing))
-    if values["EVENT_FAILURES"] not in ("report", "raise"):
-        raise Misconfigured(f"EVENT_FAILURES is {values['EVENT_FAILURES']!r}; it must be `report` or `raise`")
+    for name, (one, other) in _CHOICES.items():
+        if values[name] not in (one, other):
+            raise Misconfigured(f"{name} is {values[name]!r}; it must be `{one}` or `{other}`")
     return Settings(**{name.lower(): value for name, value in values.items()})  # type: ignore[arg-type]

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from chalicelib.intake.accept import Intake
     from chalicelib.intake.control import Control
     from chalicelib.intake.delete import Deletion
+    from chalicelib.intake.providers import Registrar
     from chalicelib.notify.post import ConnectionsApi
     from chalicelib.notify.sockets import Sockets, Usher
     from chalicelib.notify.tell import Teller
+    from chalicelib.outbound.http import Outside
     from chalicelib.process.handlers import Advance, Notify, Reporting, Work
     from chalicelib.process.messages import WorkQueue
     from chalicelib.process.steps import Steps
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from chalicelib.store.leases import Leases
     from chalicelib.store.open_jobs import OpenJobs
     from chalicelib.store.policies import Policies
+    from chalicelib.store.providers import Providers
     from chalicelib.store.table import Table
     from chalicelib.store.tickets import Tickets
 
@@ -180,6 +183,27 @@ class Wiring:
         from chalicelib.intake.control import Control  # noqa: PLC0415
 
         return Control(jobs=self.jobs, leases=self.leases, now=now)
+
+    @cached_property
+    def registrar(self) -> Registrar:
+        """Sets providers up."""
+        from chalicelib.intake.providers import Registrar  # noqa: PLC0415
+
+        return Registrar(providers=self.providers, sealer=self.sealer, outside=self.outside, now=now)
+
+    @cached_property
+    def providers(self) -> Providers:
+        """The providers."""
+        from chalicelib.store.providers import Providers  # noqa: PLC0415
+
+        return Providers(self.table)
+
+    @cached_property
+    def outside(self) -> Outside:
+        """The way to outsiders. Its TLS context is this process's one."""
+        from chalicelib.outbound.http import Outside  # noqa: PLC0415
+
+        return Outside(allow_private=self.settings.private_providers == "allow")
 
     @cached_property
     def teller(self) -> Teller:

@@ -113,6 +113,7 @@ class Cloud:
             "JwtAudience": self.issuer.audience,
             "JwksUrl": self.issuer.jwks_url,
             "JwtGroupsClaim": GROUPS_CLAIM,
+            "PrivateProviders": "allow",
             "WebsocketUrl": f"ws{address}/{REST_STAGE}",
             "WebsocketManagementUrl": f"http{address}/{REST_STAGE}",
         }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003  msgspec evaluates the annotations
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from chalicelib.model import names
+from chalicelib.model.provider import AuthMethod  # noqa: TC001  msgspec evaluates the annotations
 from chalicelib.model.token import DEFAULT_SCOPE_NAME
 
 LARGEST_BODY = 65_536
@@ -29,6 +30,21 @@ DEEPEST_EXTRA = 32
 MOST_METADATA = 16
 LONGEST_METADATA_NAME = 64
 LONGEST_METADATA_VALUE = 256
+
+LONGEST_URL = 2_048
+LONGEST_CLIENT_ID = 512
+LONGEST_CLIENT_SECRET = 4_096
+LONGEST_PRIVATE_KEY = 8_192
+"""Characters of PEM: RSA with 8,192 bits takes 6,400."""
+
+LONGEST_KEY_ID = 256
+MOST_PARAMETERS = 16
+LONGEST_PARAMETER_NAME = 64
+LONGEST_PARAMETER_VALUE = 1_024
+LONGEST_LEEWAY = 3_600
+LONGEST_MARGIN = 86_400
+MOST_PER_SECOND = 1_000
+MOST_AT_ONCE = 100
 
 # RFC 6749 appendix A.12 and A.17: 1*VSCHAR. Held here because a byte that was lost on the way (a gateway writes U+FFFD
 # for what is no UTF-8) would otherwise be sealed for good, and found out by whoever uses the token.
@@ -107,3 +123,70 @@ class TicketIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
 
     subject: Subject | None = None
     job: Annotated[str, Meta(pattern=r"^[a-z2-7]{26}$(?!\n)", description="A job's id.")] | None = None
+
+
+_Url = Annotated[str, Meta(min_length=1, max_length=LONGEST_URL)]
+_VISIBLE = r"^[\x20-\x7E]*$(?!\n)"  # RFC 6749 appendix A.1 and A.2
+
+
+class CredentialIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What proves that we are the client: either a secret or a private key. Never shown again."""
+
+    secret: Annotated[str, Meta(min_length=1, max_length=LONGEST_CLIENT_SECRET, pattern=_VISIBLE)] | None = None
+    private_key: Annotated[
+        Annotated[str, Meta(max_length=LONGEST_PRIVATE_KEY)] | None,
+        Meta(description="PEM, not encrypted: RSA for RS256, P-256 for ES256."),
+    ] = None
+
+    def __repr__(self) -> str:
+        """Say nothing: all of it is secret."""
+        return "CredentialIn(...)"
+
+
+class ProviderIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The body of `PUT /providers/{name}`: the whole provider, save that a credential left out stays what it was."""
+
+    client_id: Annotated[str, Meta(min_length=1, max_length=LONGEST_CLIENT_ID, pattern=_VISIBLE)]
+    auth_method: AuthMethod
+    credential: Annotated[
+        CredentialIn | msgspec.UnsetType | None,
+        Meta(
+            description="Left out: the stored one is kept. Null: it is removed.", extra_json_schema={"writeOnly": True}
+        ),
+    ] = msgspec.UNSET
+    token_endpoint: Annotated[
+        _Url | None, Meta(description="Comes before a discovered one; one of both is needed.")
+    ] = None
+    revocation_endpoint: Annotated[_Url | None, Meta(description="RFC 7009.")] = None
+    introspection_endpoint: Annotated[_Url | None, Meta(description="RFC 7662.")] = None
+    discovery_url: Annotated[
+        _Url | None, Meta(description="`.../.well-known/openid-configuration` or RFC 8414's; read now, and kept.")
+    ] = None
+    parameters: Annotated[
+        dict[
+            Annotated[str, Meta(max_length=LONGEST_PARAMETER_NAME, pattern=r"^[A-Za-z0-9_.\-]+$(?!\n)")],
+            Annotated[str, Meta(max_length=LONGEST_PARAMETER_VALUE)],
+        ],
+        Meta(max_length=MOST_PARAMETERS, description="Further members of each token request; kept in the clear."),
+    ] = {}
+    rotates: Annotated[bool, Meta(description="A refresh gives a new refresh token, and the old one is spent.")] = False
+    leeway: Annotated[
+        int, Meta(ge=0, le=LONGEST_LEEWAY, description="Seconds for which a spent refresh token is borne once more.")
+    ] = 0
+    margin: Annotated[
+        int, Meta(ge=0, le=LONGEST_MARGIN, description="Seconds before its expiry that a token is refreshed.")
+    ] = 300
+    spread: Annotated[
+        int, Meta(ge=0, le=LONGEST_MARGIN, description="Seconds that refreshes spread over; 0: half a token's life.")
+    ] = 0
+    default_expires_in: Annotated[
+        Annotated[int, Meta(ge=1, le=LONGEST_LIFE)] | None, Meta(description="Seconds, for answers that do not say.")
+    ] = None
+    revoke_replaced: Annotated[bool, Meta(description="Revoke the old token when a newer takes its place.")] = False
+    per_second: Annotated[int, Meta(ge=1, le=MOST_PER_SECOND, description="Requests that it bears.")] = 5
+    at_once: Annotated[int, Meta(ge=1, le=MOST_AT_ONCE, description="Requests that it bears at the same time.")] = 2
+    key_id: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=LONGEST_KEY_ID, pattern=_VISIBLE)] | None,
+        Meta(description="The `kid` of the private key."),
+    ] = None
+    algorithm: Literal["RS256", "ES256"] = "RS256"

@@ -14,9 +14,12 @@ from chalicelib.intake.bodies import (
     LARGEST_EXTRA,
     LONGEST_LIFE,
     HandIn,
+    ProviderIn,
     TicketIn,
     TokenIn,
 )
+from chalicelib.intake.provider_rules import provider_fault
+from chalicelib.intake.secret_texts import SECRET_NAME, SHORTEST_SECRET
 from chalicelib.model import names
 
 if TYPE_CHECKING:
@@ -26,11 +29,10 @@ B = TypeVar("B", bound=msgspec.Struct)
 
 LONGEST_IDEMPOTENCY_KEY = 255
 LONGEST_SHOWN_NAME = 32
-SHORTEST_SECRET = 8
-"""Shorter texts turn up by chance in metadata or a scope that repeats nothing."""
 
 _hand_in = msgspec.json.Decoder(HandIn)
 _ticket = msgspec.json.Decoder(TicketIn)
+_provider = msgspec.json.Decoder(ProviderIn)
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 _NO_BODY = HandIn(subject="", provider="", token=TokenIn(access_token=""))
@@ -42,10 +44,7 @@ _MISSING = re.compile(r"^Object missing required field `(?P<name>.*)`$")
 _SHOWABLE = re.compile(rf"[A-Za-z_\-]{{1,{LONGEST_SHOWN_NAME}}}")
 """An unknown member's name comes from outside and could be a secret put in the wrong place, which has digits in it."""
 
-_SECRET_NAME = re.compile(r"(?:token|secret|password|assertion|_key)$", re.IGNORECASE)
-"""Ends of member names under which providers send secrets: `access_token`, `client_secret`, `api_key`."""
-
-_OUR_PATHS = frozenset({"", ".token"})
+_OUR_PATHS = frozenset({"", ".token", ".credential"})
 """Where a member can be unknown. A crafted name can look like a path: only these are shown."""
 
 
@@ -71,6 +70,14 @@ def read_ticket(raw: bytes) -> TicketIn:
         raise _invalid("job", "a ticket is for a subject or for a job, not for both")
     if body.subject is not None:
         _check_name("subject", body.subject, names.subject_fault)
+    return body
+
+
+def read_provider(raw: bytes) -> ProviderIn:
+    """Return the body of `PUT /providers/{name}`. Its addresses are not looked at yet."""
+    body = _read(raw, _provider)
+    if fault := provider_fault(body):
+        raise _invalid(*fault)
     return body
 
 
@@ -200,7 +207,7 @@ def _secrets(token: TokenIn) -> tuple[str, ...]:
 
 def _secrets_in(value: object, name: str = "") -> Iterator[str]:
     """Yield the texts of `extra` whose member's name says that they are secret; addresses and ids may be repeated."""
-    if isinstance(value, str) and _SECRET_NAME.search(name):
+    if isinstance(value, str) and SECRET_NAME.search(name):
         yield value
     elif isinstance(value, dict):
         for inner, part in value.items():

@@ -68,6 +68,16 @@ def policy_key(group: str) -> dict[str, object]:
     return {"pk": f"POLICY#{group}", "sk": "POLICY"}
 
 
+PROVIDERS = "PROVIDERS"
+"""The partition of all providers: a few dozen, listed by one Query. A refresh reads one of them, half a unit for each
+4 KB, so the 3,000 units a second of a partition carry more refreshes than providers bear."""
+
+
+def provider_key(name: str) -> dict[str, object]:
+    """Find a provider, and its sealed credential with it."""
+    return {"pk": PROVIDERS, "sk": f"PROVIDER#{name}"}
+
+
 def ticket_key(ticket: str) -> dict[str, object]:
     """Find a ticket by the hash of its text.
 

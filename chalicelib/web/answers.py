@@ -11,6 +11,7 @@ from chalicelib.collect.read import secret_view
 from chalicelib.model.clock import rfc3339
 from chalicelib.model.job import Job, job_links, job_view
 from chalicelib.model.listing import cursor_to_text
+from chalicelib.model.provider import Provider, provider_view
 from chalicelib.model.token import Token, token_view
 from chalicelib.web.problems import SECURITY_HEADERS
 from chalicelib.web.requests import cursor_text
@@ -63,6 +64,16 @@ def job(of: Job) -> Response:
 def jobs(found: Sequence[Job], last: Position | None, wanted: Wanted) -> Response:
     """Answer with a page of a list of jobs and the cursor of the next, null at the end."""
     return ok({"items": [job_view(one) for one in found], "cursor": cursor_to_text(last, wanted)})
+
+
+def provider(of: Provider) -> Response:
+    """Answer with a provider, without its credential."""
+    return ok(provider_view(of))
+
+
+def providers(listed: Sequence[Provider], after: str | None) -> Response:
+    """Answer with a page of providers and the cursor of the next, null at the end."""
+    return ok({"items": [provider_view(one) for one in listed], "cursor": cursor_text(after)})
 
 
 def ticket(text: str, ends: int, websocket_url: str) -> Response:

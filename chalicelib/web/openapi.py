@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from chalicelib.collect.lists import EXAMINED
-from chalicelib.intake.bodies import LARGEST_BODY, HandIn, TicketIn
+from chalicelib.intake.bodies import LARGEST_BODY, HandIn, ProviderIn, TicketIn
 from chalicelib.web import parameters, shapes
 from chalicelib.web.problems import phrase
 
@@ -22,6 +22,7 @@ VERSION = "0.1.0"
 _STRUCTS = (
     HandIn,
     TicketIn,
+    ProviderIn,
     shapes.Accepted,
     shapes.TokenRecord,
     shapes.TokenPage,
@@ -29,6 +30,8 @@ _STRUCTS = (
     shapes.Job,
     shapes.JobPage,
     shapes.Ticket,
+    shapes.Provider,
+    shapes.ProviderPage,
     shapes.Health,
     shapes.Problem,
 )
@@ -85,7 +88,13 @@ def document() -> dict[str, Any]:
 
 
 def _paths(schema: Schemas) -> dict[str, Any]:
-    return {**_token_paths(schema), **_subject_paths(schema), **_job_paths(schema), **_other_paths(schema)}
+    return {
+        **_token_paths(schema),
+        **_subject_paths(schema),
+        **_job_paths(schema),
+        **_provider_paths(schema),
+        **_other_paths(schema),
+    }
 
 
 def _token_paths(schema: Schemas) -> dict[str, Any]:
@@ -171,6 +180,34 @@ def _job_paths(schema: Schemas) -> dict[str, Any]:
         "/jobs/{job_id}/retry": {
             "parameters": [parameters.identifier("job_id")],
             "post": _operation("retryJob", "Send a failed job round again", {"202": accepted}, (HTTPStatus.CONFLICT,)),
+        },
+    }
+
+
+def _provider_paths(schema: Schemas) -> dict[str, Any]:
+    one = {"200": _ok(schema[shapes.Provider], "The provider, without its credential.")}
+    return {
+        "/providers": {
+            "get": _operation(
+                "listProviders",
+                "List the providers (administrators)",
+                {"200": _ok(schema[shapes.ProviderPage], "By name.")},
+                parameters=[parameters.limit(), parameters.cursor()],
+            ),
+        },
+        "/providers/{name}": {
+            "parameters": [parameters.provider_name()],
+            "get": _operation("showProvider", "Show a provider (administrators)", one),
+            "put": _operation(
+                "putProvider",
+                "Set a provider up, whole; a credential left out is kept (administrators)",
+                one,
+                _BODY,
+                body=schema[ProviderIn],
+            ),
+            "delete": _operation(
+                "deleteProvider", "Delete a provider; its tokens are not refreshed any more (administrators)", one
+            ),
         },
     }
 

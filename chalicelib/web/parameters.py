@@ -38,6 +38,11 @@ def provider() -> dict[str, Any]:
     return _in_path("provider", "As it was handed in.", schema)
 
 
+def provider_name() -> dict[str, Any]:
+    """Describe a provider in the path of its settings."""
+    return {**provider(), "name": "name", "description": "As tokens of it are handed in, e.g. `google`."}
+
+
 def environment() -> dict[str, Any]:
     """Describe the environment of a subject's tokens."""
     schema = {"type": "string", "pattern": names.ENVIRONMENT_PATTERN, "default": "default"}

@@ -98,6 +98,11 @@ def name(what: str, value: str, fault_of: Callable[[str], str | None]) -> str:
     return decoded
 
 
+def provider_name(value: str) -> str:
+    """Return a provider's name from a path. Raises InvalidParameter."""
+    return name("name", value, names.provider_fault)
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A request's query parameters. Unknown ones are refused: a misspelt `min_ttl` must not go unnoticed."""

@@ -141,6 +141,58 @@ class Ticket(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     expires_at: datetime
 
 
+class ProviderLinks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where to go from a provider."""
+
+    self: Path
+
+
+class DiscoveredEndpoints(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What the provider's own document said at `at`."""
+
+    issuer: str
+    at: datetime
+    token_endpoint: str
+    revocation_endpoint: str | None
+    introspection_endpoint: str | None
+
+
+class Provider(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A provider as it was set up. The credential is never shown; `rev` rises with each change."""
+
+    name: str
+    client_id: str
+    auth_method: Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
+    has_credential: bool
+    token_endpoint: str | None
+    revocation_endpoint: str | None
+    introspection_endpoint: str | None
+    discovery_url: str | None
+    discovered: DiscoveredEndpoints | None
+    parameters: dict[str, str]
+    rotates: bool
+    leeway: int
+    margin: int
+    spread: int
+    default_expires_in: int | None
+    revoke_replaced: bool
+    per_second: int
+    at_once: int
+    key_id: str | None
+    algorithm: Literal["RS256", "ES256"]
+    rev: int
+    updated_at: datetime
+    updated_by: str
+    links: ProviderLinks
+
+
+class ProviderPage(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A page of providers; `cursor` asks for the next, null at the end."""
+
+    items: list[Provider]
+    cursor: str | None
+
+
 class HealthChecks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What the service depends on."""
 

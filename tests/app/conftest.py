@@ -55,6 +55,7 @@ def _settings(cloud: LiveCloud, table: Table, key_id: str, queue_url: str, manag
         "WEBSOCKET_URL": "ws://browsers.example/api",
         "WEBSOCKET_MANAGEMENT_URL": management_url,
         "EVENT_FAILURES": "report",
+        "PRIVATE_PROVIDERS": "allow",
     }
 
 

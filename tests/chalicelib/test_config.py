@@ -53,6 +53,13 @@ def test_an_unknown_way_of_telling_failures_is_refused() -> None:
         read_settings({**WHOLE, "EVENT_FAILURES": "ignore"})
 
 
+def test_private_providers_are_refused_unless_the_stage_allows_them() -> None:
+    assert read_settings(WHOLE).private_providers == "refuse"
+    assert read_settings({**WHOLE, "PRIVATE_PROVIDERS": "allow"}).private_providers == "allow"
+    with pytest.raises(Misconfigured, match="PRIVATE_PROVIDERS is 'yes'; it must be `refuse` or `allow`"):
+        read_settings({**WHOLE, "PRIVATE_PROVIDERS": "yes"})
+
+
 def test_the_sockets_address_is_given_once_there_is_one() -> None:
     to_come = read_settings({**WHOLE, "WEBSOCKET_URL": "wss://not-deployed-yet.invalid"})
 

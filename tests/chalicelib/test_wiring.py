@@ -56,6 +56,18 @@ def test_aws_is_asked_three_times_at_the_most_within_a_requests_time(wiring: Wir
     assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1, 3, 3)
 
 
+@pytest.mark.parametrize(("setting", "allowed"), [("refuse", False), ("allow", True)])
+def test_the_stage_says_whether_providers_may_lie_inside(
+    wiring: Wiring,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    allowed: bool,  # noqa: FBT001
+) -> None:
+    monkeypatch.setenv("PRIVATE_PROVIDERS", setting)
+
+    assert wiring.outside._allow_private is allowed
+
+
 def test_ids_and_tickets_are_never_the_same_twice(wiring: Wiring) -> None:
     ids = {wiring.intake.new_id() for _ in range(1_000)}
     tickets = {new_ticket() for _ in range(1_000)}

@@ -127,6 +127,7 @@ ENDED = job_to_item(a_job(status=Status.SUCCEEDED), ttl=1)
         (record(JOINED, event="MODIFY"), False, False),
         (record(current_to_item(a_token())), False, False),
         (record({"kind": "ticket"}), False, False),
+        (record({"kind": "provider"}), False, False),
         ({"eventName": "REMOVE", "dynamodb": {"OldImage": {"kind": {"S": "job"}}}}, False, False),
     ],
 )

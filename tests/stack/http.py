@@ -98,6 +98,9 @@ class Api:
     def post(self, path: str, bearer: str | None = None, **options: Any) -> Answer:
         return self.call("POST", path, bearer, **options)
 
+    def put(self, path: str, bearer: str | None = None, **options: Any) -> Answer:
+        return self.call("PUT", path, bearer, **options)
+
     def delete(self, path: str, bearer: str | None = None, **options: Any) -> Answer:
         return self.call("DELETE", path, bearer, **options)
 

@@ -47,8 +47,9 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
     "api_handler": {
         ("dynamodb:PutItem", "Table.Arn"): "accept a token, issue a ticket, leave a deletion's job, add a branch key",
         ("dynamodb:GetItem", "Table.Arn"): "show and collect by id and by place, find a branch key's version, health",
+        ("dynamodb:DeleteItem", "Table.Arn"): "delete a provider",
         ("dynamodb:BatchGetItem", "Table.Arn"): "read the jobs that a list's index names",
-        ("dynamodb:Query", "Table.Arn"): "list a subject's tokens, find the newest branch key",
+        ("dynamodb:Query", "Table.Arn"): "list a subject's tokens, list providers, find the newest branch key",
         ("dynamodb:Query", JOBS_OF_SUBJECT): "list the jobs about a subject",
         ("dynamodb:Query", JOBS_OF_TYPE): "list all jobs, or those of a type",
         ("dynamodb:Query", UNSUCCESSFUL_JOBS): "list what failed or was cancelled",
@@ -163,6 +164,7 @@ USES: dict[str, Callable[[Api, str, str], int]] = {
     "dynamodb:GetItem": lambda api, subject, token_id: api.get(f"/tokens/{token_id}", api.consumer(subject)).status,
     "dynamodb:BatchGetItem": lambda api, subject, _: api.get(f"/jobs?subject={quote(subject)}", api.admin).status,
     "dynamodb:Query": lambda api, subject, _: api.get(at(subject), api.consumer(subject)).status,
+    "dynamodb:DeleteItem": lambda api, *_: _provider_deleted(api),
     "dynamodb:UpdateItem": lambda api, subject, token_id: (
         api.delete(f"/tokens/{token_id}", api.consumer(subject)).status
     ),
@@ -170,6 +172,12 @@ USES: dict[str, Callable[[Api, str, str], int]] = {
         api.post("/tokens", api.producer, body={**hand_in(subject), "domain": subject.partition("|")[2]}).status
     ),
 }
+
+
+def _provider_deleted(api: Api) -> int:
+    settings = {"client_id": "c", "auth_method": "none", "token_endpoint": "http://127.0.0.1/token"}
+    assert api.put("/providers/right", api.admin, body=settings).status == 200
+    return api.delete("/providers/right", api.admin).status
 
 
 @pytest.mark.parametrize("action", USES)

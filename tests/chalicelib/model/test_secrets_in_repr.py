@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.intake.bodies import TokenIn
+from chalicelib.intake.bodies import CredentialIn, TokenIn
+from chalicelib.model.provider import Credential
 from chalicelib.model.token import Secret
 from chalicelib.seal.envelope import BranchKey
 from tests.chalicelib.examples import a_deposit
@@ -17,6 +18,8 @@ MARKER = "MARKER-do-not-show"
     [
         Secret(access_token=MARKER, refresh_token=MARKER, id_token=MARKER, extra={MARKER: MARKER}),
         TokenIn(access_token=MARKER, refresh_token=MARKER, id_token=MARKER, extra={MARKER: MARKER}),
+        Credential(secret=MARKER, private_key=MARKER),
+        CredentialIn(secret=MARKER, private_key=MARKER),
         BranchKey(environment="e", domain="d", version=1, key=MARKER.encode()),
     ],
     ids=lambda value: type(value).__name__,
