@@ -11,7 +11,7 @@ from chalice.app import Chalice, Request, Response
 
 from chalicelib import log
 from chalicelib.config import QUEUE_ARN_AT_IMPORT, STREAM_ARN_AT_IMPORT
-from chalicelib.model.job import age_ms
+from chalicelib.model.job import Job, age_ms
 from chalicelib.model.overdue import SWEEP_RUN
 from chalicelib.web import answers
 from chalicelib.web.problems import answered, settled
@@ -19,6 +19,7 @@ from chalicelib.web.requests import Query, allow, caller_of, identifier, json_bo
 from chalicelib.wiring import now, wired
 
 if TYPE_CHECKING:
+    from chalicelib.collect.read import Collected
     from chalicelib.model.caller import Caller
 
 ANY = ["*/*"]
@@ -81,11 +82,32 @@ def show_token(token_id: str) -> Response:
 @app.route("/tokens/{token_id}/secret", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
 def collect_token(token_id: str) -> Response:
-    """Hand a token out, good for `min_ttl` more seconds."""
+    """Hand a token out, good for `min_ttl` more seconds, or say that it is being refreshed."""
     caller, query = _asked("min_ttl")
-    token, secret = wired.counter.secret(caller, identifier(token_id), min_ttl=query.min_ttl())
-    log.fact("token.collected", token=token.id)
-    return answers.secret(token, secret, now())
+    return _collected(wired.counter.secret(caller, identifier(token_id), min_ttl=query.min_ttl()))
+
+
+@app.route("/tokens/{token_id}/refresh", methods=["POST"], authorizer=authorize, content_types=ANY)
+@answered
+def refresh_token(token_id: str) -> Response:
+    """Have a token refreshed now."""
+    caller, _ = _asked()
+    job = wired.refresher.refresh(caller, identifier(token_id))
+    log.fact("refresh.asked", token=job.token_id, job=job.id)
+    return answers.accepted(job)
+
+
+@app.route("/tokens/{token_id}/rejected", methods=["POST"], authorizer=authorize, content_types=ANY)
+@answered
+def report_rejected(token_id: str) -> Response:
+    """Take a consumer's word that the provider refused a generation of a token."""
+    from chalicelib.intake.reading import read_rejected  # noqa: PLC0415
+
+    caller, _ = _asked()
+    body = read_rejected(json_body(_request()))
+    token, job = wired.refresher.rejected(caller, identifier(token_id), body.generation)
+    log.fact("token.rejected", token=token.id, generation=body.generation, job=job.id if job else None)
+    return answers.accepted(job) if job else answers.record(token, now())
 
 
 @app.route("/tokens/{token_id}", methods=["DELETE"], authorizer=authorize, content_types=ANY)
@@ -124,9 +146,7 @@ def collect_subject_token(subject: str, provider: str) -> Response:
     """Hand out a subject's newest token of a provider."""
     caller, query = _asked("environment", "domain", "min_ttl")
     place = query.place(subject, provider)
-    token, secret = wired.counter.current_secret(caller, place, min_ttl=query.min_ttl())
-    log.fact("token.collected", token=token.id)
-    return answers.secret(token, secret, now())
+    return _collected(wired.counter.current_secret(caller, place, min_ttl=query.min_ttl()))
 
 
 @app.route("/jobs", methods=["GET"], authorizer=authorize, content_types=ANY)
@@ -283,6 +303,13 @@ def sweep(event: Any) -> dict[str, int]:
     return wired.sweep.run(until=now() + SWEEP_RUN)
 
 
+@app.schedule("rate(1 minute)")
+def refresh_due(event: Any) -> dict[str, int]:
+    """Begin the refreshes that are due."""
+    log.begin(function="refresh_due", request_id=_invocation(event))
+    return wired.schedule.run(until=now() + SWEEP_RUN)
+
+
 # Sockets -------------------------------------------------------------------------------------------------
 
 
@@ -349,6 +376,14 @@ def _jobs(caller: Caller, query: Query, subject: str | None = None) -> Response:
     jobs, last = wired.lists.page(caller, wanted, limit=query.limit(), after=query.position(wanted))
     log.fact("jobs.listed", count=len(jobs))
     return answers.jobs(jobs, last, wanted)
+
+
+def _collected(outcome: Collected | Job) -> Response:
+    if isinstance(outcome, Job):
+        log.fact("token.refreshing", token=outcome.token_id, job=outcome.id)
+    else:
+        log.fact("token.collected", token=outcome[0].id)
+    return answers.collected(outcome, now())
 
 
 def _invocation(event: Any) -> str | None:

@@ -90,6 +90,12 @@ class IllegalTransition(Refused):
     code = "illegal_transition"
 
 
+class NotRefreshable(Refused):
+    """The token cannot be refreshed: it has no refresh token, or nobody has configured its provider."""
+
+    code = "not_refreshable"
+
+
 class Gone(Refused):
     """The token can no longer be collected."""
 
@@ -118,6 +124,12 @@ class DiscoveryFailed(Refused):
     """The provider's discovery document cannot be used."""
 
     code = "discovery_failed"
+
+
+class NeedsReauth(Gone):
+    """The token can no longer be refreshed: the customer has to log in again."""
+
+    code = "token_needs_reauth"
 
 
 class BadTicket(Refused):
@@ -162,6 +174,12 @@ class AnswerTooLarge(AnswerLost):
     """The provider's answer is larger than this service reads. It may have carried the request out."""
 
     code = "answer_too_large"
+
+
+class NoTurn(Throttled):
+    """The provider is asked as often as it bears at this moment."""
+
+    code = "provider_limit"
 
 
 class LeaseLost(CloakroomError):

@@ -16,6 +16,8 @@ from chalicelib import log
 from chalicelib.config import Settings, read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chalicelib.admit.bearer import Verifier
     from chalicelib.collect.lists import Lists
     from chalicelib.collect.read import Counter
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from chalicelib.intake.control import Control
     from chalicelib.intake.delete import Deletion
     from chalicelib.intake.providers import Registrar
+    from chalicelib.model.token import Token
     from chalicelib.notify.post import ConnectionsApi
     from chalicelib.notify.sockets import Sockets, Usher
     from chalicelib.notify.tell import Teller
@@ -31,13 +34,21 @@ if TYPE_CHECKING:
     from chalicelib.process.messages import WorkQueue
     from chalicelib.process.steps import Steps
     from chalicelib.process.sweep import Sweep
+    from chalicelib.renew.attempt import Refresh
+    from chalicelib.renew.begin import Refresher
+    from chalicelib.renew.oauth import OAuth
+    from chalicelib.renew.providers import KnownProviders, TrustedProviders
+    from chalicelib.renew.revoke import Revocation
+    from chalicelib.renew.schedule import Schedule
     from chalicelib.seal.sealer import Sealer
     from chalicelib.store.connections import Connections
     from chalicelib.store.jobs import Jobs
     from chalicelib.store.leases import Leases
+    from chalicelib.store.limits import Limits
     from chalicelib.store.open_jobs import OpenJobs
     from chalicelib.store.policies import Policies
     from chalicelib.store.providers import Providers
+    from chalicelib.store.renewals import Renewals
     from chalicelib.store.table import Table
     from chalicelib.store.tickets import Tickets
 
@@ -83,7 +94,70 @@ class Wiring:
         from chalicelib.collect.read import Counter  # noqa: PLC0415
         from chalicelib.store.tokens import CurrentTokens  # noqa: PLC0415
 
-        return Counter(jobs=self.jobs, tokens=CurrentTokens(self.table), opener=self.sealer, now=now)
+        return Counter(
+            jobs=self.jobs,
+            tokens=CurrentTokens(self.table),
+            opener=self.sealer,
+            refresher=self.refresher,
+            now=now,
+        )
+
+    @cached_property
+    def refresher(self) -> Refresher:
+        """Begins refreshes."""
+        from chalicelib.renew.begin import Refresher  # noqa: PLC0415
+
+        return Refresher(
+            tokens=self.jobs, renewals=self.renewals, providers=self.known_providers, now=now, new_id=self._new_id
+        )
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """Begins the refreshes that are due."""
+        from chalicelib.renew.schedule import Schedule  # noqa: PLC0415
+        from chalicelib.store.refresh_due import RefreshDue  # noqa: PLC0415
+
+        return Schedule(
+            index=RefreshDue(self.table),
+            tokens=self.jobs,
+            refresher=self.refresher,
+            pool=self.settling_pool,
+            now=now,
+            fact=log.fact,
+            failure=log.failure,
+        )
+
+    @cached_property
+    def renewals(self) -> Renewals:
+        """The tokens' refreshes."""
+        from chalicelib.store.renewals import Renewals  # noqa: PLC0415
+
+        return Renewals(self.table)
+
+    @cached_property
+    def known_providers(self) -> KnownProviders:
+        """The providers as they are configured."""
+        from chalicelib.renew.providers import KnownProviders  # noqa: PLC0415
+
+        return KnownProviders(self.providers, now)
+
+    @cached_property
+    def trusted_providers(self) -> TrustedProviders:
+        """The same, with their credentials."""
+        from chalicelib.renew.providers import TrustedProviders  # noqa: PLC0415
+
+        return TrustedProviders(self.known_providers, self.sealer)
+
+    @cached_property
+    def refresh_at(self) -> Callable[[Token], int | None]:
+        """Tells when a token is due for its refresh (epoch seconds). No read for one without a refresh token."""
+        from chalicelib.model.renewal import scheduled  # noqa: PLC0415
+
+        def due(token: Token) -> int | None:
+            known = self.known_providers.known(token.place.provider) if token.has_refresh_token else None
+            return scheduled(token, known)
+
+        return due
 
     @cached_property
     def lists(self) -> Lists:
@@ -98,7 +172,7 @@ class Wiring:
         """Moves jobs on."""
         from chalicelib.process.steps import Steps  # noqa: PLC0415
 
-        return Steps(outcomes=self.jobs, queue=self.queue, now=now, fact=log.fact)
+        return Steps(outcomes=self.jobs, queue=self.queue, refresh_at=self.refresh_at, now=now, fact=log.fact)
 
     @cached_property
     def queue(self) -> WorkQueue:
@@ -140,6 +214,9 @@ class Wiring:
             outcomes=self.jobs,
             leases=self.leases,
             queue=self.queue,
+            refresh=self.refresh,
+            revoke=self.revocation,
+            refresh_at=self.refresh_at,
             now=now,
             chance=random.random,
             owner=secrets.token_hex(8),
@@ -147,6 +224,50 @@ class Wiring:
             failure=log.failure,
         )
         return Work(worker=worker, reporting=self._reporting("work"))
+
+    @cached_property
+    def refresh(self) -> Refresh:
+        """Refreshes tokens at their providers."""
+        from chalicelib.renew.attempt import Refresh  # noqa: PLC0415
+
+        return Refresh(
+            tokens=self.jobs,
+            renewals=self.renewals,
+            sealer=self.sealer,
+            providers=self.trusted_providers,
+            endpoints=self.endpoints,
+            limits=self.limits,
+            now=now,
+            pause=time.sleep,
+            fact=log.fact,
+        )
+
+    @cached_property
+    def revocation(self) -> Revocation:
+        """Revokes tokens at their providers."""
+        from chalicelib.renew.revoke import Revocation  # noqa: PLC0415
+
+        return Revocation(
+            tokens=self.jobs,
+            sealer=self.sealer,
+            providers=self.trusted_providers,
+            endpoints=self.endpoints,
+            limits=self.limits,
+        )
+
+    @cached_property
+    def endpoints(self) -> OAuth:
+        """The providers' endpoints."""
+        from chalicelib.renew.oauth import OAuth  # noqa: PLC0415
+
+        return OAuth(outside=self.outside, now=now, new_id=self._new_id)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What the providers bear."""
+        from chalicelib.store.limits import Limits  # noqa: PLC0415
+
+        return Limits(self.table, now=now, pause=time.sleep, chance=random.random)
 
     @cached_property
     def sweep(self) -> Sweep:

@@ -5,16 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.errors import Forbidden, NotFound, TokenExpired, TokenRevoked, TooShortLived
+from chalicelib.errors import Forbidden, NeedsReauth, NotFound, TokenExpired, TokenRevoked, TooShortLived
 from chalicelib.model.clock import SECOND, rfc3339
+from chalicelib.model.renewal import REJECTED
 from chalicelib.model.token import Owner, Place, Secret, Token, TokenStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from chalicelib.model.caller import Caller
     from chalicelib.model.deposit import Deposit
     from chalicelib.model.job import Job
+
+
+JUST_NOW = 60 * SECOND
+"""How long a refreshed token counts as new (microseconds)."""
+
+Collected = tuple[Token, Secret]
+"""A token, and what its provider gave."""
 
 
 class Jobs(Protocol):
@@ -28,6 +36,9 @@ class Jobs(Protocol):
 
     def current(self, place: Place) -> Token | None:
         """Return None if there is none."""
+
+    def tokens(self, token_ids: Sequence[str]) -> Mapping[str, Token]:
+        """Return those that there are, by id."""
 
 
 class CurrentTokens(Protocol):
@@ -44,6 +55,16 @@ class Opener(Protocol):
         """Return the plaintext."""
 
 
+class Refresher(Protocol):
+    """How a token is kept good."""
+
+    def can(self, token: Token) -> bool:
+        """Tell whether a token can be refreshed."""
+
+    def begin(self, token: Token, *, requester: str) -> Job | None:
+        """Return the job that refreshes a token's present generation, None where a newer one came."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counter:
     """The verbs of the reading routes. `now` is in microseconds.
@@ -55,22 +76,23 @@ class Counter:
     jobs: Jobs
     tokens: CurrentTokens
     opener: Opener
+    refresher: Refresher
     now: Callable[[], int]
 
     def record(self, caller: Caller, token_id: str) -> Token:
         """Return a token's record by its id."""
         return self._deposit(caller, token_id).token
 
-    def secret(self, caller: Caller, token_id: str, *, min_ttl: int) -> tuple[Token, Secret]:
-        """Return a token with its secret, good for `min_ttl` more seconds.
+    def secret(self, caller: Caller, token_id: str, *, min_ttl: int) -> Collected | Job:
+        """Return a token with its secret, good for `min_ttl` more seconds, or the job that refreshes it first.
 
-        Raises NotFound, TokenRevoked, TokenExpired, TooShortLived, SealBroken. A token of unknown expiry is given for
-        any `min_ttl`: nobody knows better.
+        Raises NotFound, TokenRevoked, NeedsReauth, TokenExpired, TooShortLived, SealBroken. A token of unknown expiry
+        is given for any `min_ttl`: nobody knows better.
         """
         deposit = self.jobs.deposit(token_id)
         if not caller.may_collect(deposit.token.place):
             raise NotFound
-        return self._opened(deposit, min_ttl)
+        return self._collected(caller, deposit, min_ttl)
 
     def job(self, caller: Caller, job_id: str) -> Job:
         """Return a job by its id."""
@@ -82,24 +104,27 @@ class Counter:
     def current_record(self, caller: Caller, place: Place) -> Token:
         """Return the newest token of a place. Raises Forbidden, NotFound."""
         _allow(caller, f"/subjects/{place.subject}/tokens/{place.provider}")
-        return self._current(place)
+        return self._current(place).token
 
-    def current_secret(self, caller: Caller, place: Place, *, min_ttl: int) -> tuple[Token, Secret]:
-        """Return the newest token of a place with its secret, which is kept with the token alone: two reads."""
+    def current_secret(self, caller: Caller, place: Place, *, min_ttl: int) -> Collected | Job:
+        """Return the newest token of a place with its secret, or the job that refreshes it first."""
         if not caller.may_collect(place):
             raise Forbidden
-        return self._opened(self.jobs.deposit(self._current(place).id), min_ttl)
+        return self._collected(caller, self._current(place), min_ttl)
 
     def listed(self, caller: Caller, owner: Owner, *, limit: int, after: str | None) -> tuple[list[Token], str | None]:
         """Return a page of a subject's newest tokens, one a provider, by provider name. Raises Forbidden."""
         _allow(caller, f"/subjects/{owner.subject}/tokens")
-        return self.tokens.page(owner, limit=limit, after=after)
+        listed, more = self.tokens.page(owner, limit=limit, after=after)
+        present = self.jobs.tokens([token.id for token in listed])
+        return [present[token.id] for token in listed if token.id in present], more
 
-    def _current(self, place: Place) -> Token:
+    def _current(self, place: Place) -> Deposit:
+        """Return the newest token of a place. Two reads: the place names it, what is known of it is kept with it."""
         token = self.jobs.current(place)
         if token is None:
             raise NotFound
-        return token
+        return self.jobs.deposit(token.id)
 
     def _deposit(self, caller: Caller, token_id: str) -> Deposit:
         deposit = self.jobs.deposit(token_id)
@@ -107,7 +132,30 @@ class Counter:
             raise NotFound
         return deposit
 
-    def _opened(self, deposit: Deposit, min_ttl: int) -> tuple[Token, Secret]:
+    def _collected(self, caller: Caller, deposit: Deposit, min_ttl: int) -> Collected | Job:
+        token = deposit.token
+        if not token.lasts(self.now(), min_ttl) and self._would_help(token, min_ttl):
+            job = self.refresher.begin(token, requester=caller.principal)
+            if job is not None:
+                return job
+            deposit = self.jobs.deposit(token.id)  # a newer generation came while we looked
+        return self._opened(deposit, min_ttl)
+
+    def _would_help(self, token: Token, min_ttl: int) -> bool:
+        """Tell whether a refresh is the answer.
+
+        Not for more seconds than the provider's last answer gave in all, and not when that came just now: it is as good
+        as it gets, and each reader would have the next one made.
+        """
+        now = self.now()
+        if token.status_at(now) is TokenStatus.REVOKED or not self.refresher.can(token):
+            return False
+        if token.generation == 1 or token.expires_at is None:
+            return True
+        is_fresh = now < token.obtained_at + JUST_NOW
+        return not is_fresh and token.expires_at - token.obtained_at // SECOND >= min_ttl
+
+    def _opened(self, deposit: Deposit, min_ttl: int) -> Collected:
         token = deposit.token
         self._check(token, min_ttl)
         if deposit.sealed is None:  # erased after a deletion that this read does not show; gone either way
@@ -118,12 +166,16 @@ class Counter:
 
     def _check(self, token: Token, min_ttl: int) -> None:
         now = self.now()
-        match token.status_at(now):
-            case TokenStatus.REVOKED:
-                raise TokenRevoked
-            case TokenStatus.EXPIRED:
-                raise TokenExpired(expires_at=_expires_at(token))
-        if token.expires_at is not None and token.expires_at * SECOND < now + min_ttl * SECOND:
+        if token.status_at(now) is TokenStatus.REVOKED:
+            raise TokenRevoked
+        reauth = token.renewal.reauth
+        if not token.is_good_at(now):
+            if reauth is not None:
+                raise NeedsReauth(reason=reauth.code)
+            raise TokenExpired(expires_at=_expires_at(token))
+        if reauth is not None and reauth.code == REJECTED:
+            raise NeedsReauth(reason=reauth.code)
+        if not token.lasts(now, min_ttl):
             raise TooShortLived(expires_at=_expires_at(token), min_ttl=min_ttl)
 
 
@@ -136,6 +188,7 @@ def secret_view(token: Token, secret: Secret, now: int) -> dict[str, object]:
         "id_token": secret.id_token,
         "token_type": token.token_type,
         "scope": token.scope,
+        "generation": token.generation,
         "extra": None if secret.extra is None else dict(secret.extra),
     }
     given = {name: value for name, value in view.items() if value is not None}

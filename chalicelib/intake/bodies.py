@@ -118,6 +118,12 @@ class HandIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     ] = {}
 
 
+class RejectedIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /tokens/{token_id}/rejected`: which generation the provider refused."""
+
+    generation: Annotated[int, Meta(ge=1, le=2**53 - 1, description="As the token was collected with.")]
+
+
 class TicketIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /tickets`: empty for all that is the caller's, or one subject, or one job."""
 

@@ -15,6 +15,7 @@ from chalicelib.intake.bodies import (
     LONGEST_LIFE,
     HandIn,
     ProviderIn,
+    RejectedIn,
     TicketIn,
     TokenIn,
 )
@@ -31,6 +32,7 @@ LONGEST_IDEMPOTENCY_KEY = 255
 LONGEST_SHOWN_NAME = 32
 
 _hand_in = msgspec.json.Decoder(HandIn)
+_rejected = msgspec.json.Decoder(RejectedIn)
 _ticket = msgspec.json.Decoder(TicketIn)
 _provider = msgspec.json.Decoder(ProviderIn)
 _canonical = msgspec.json.Encoder(order="deterministic")
@@ -79,6 +81,11 @@ def read_provider(raw: bytes) -> ProviderIn:
     if fault := provider_fault(body):
         raise _invalid(*fault)
     return body
+
+
+def read_rejected(raw: bytes) -> RejectedIn:
+    """Return the body of `POST /tokens/{token_id}/rejected`. Raises BodyTooLarge, InvalidBody."""
+    return _read(raw, _rejected)
 
 
 def read_idempotency_key(header: str | None) -> str | None:

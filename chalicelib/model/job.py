@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.errors import IllegalTransition, Unreadable
 from chalicelib.model.clock import SECOND, rfc3339
+from chalicelib.model.renewal import LONGEST_REFRESH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,7 @@ class Type(enum.StrEnum):
 
     STORE = "token.store"
     REVOKE = "token.revoke"
+    REFRESH = "token.refresh"
 
 
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
@@ -59,6 +61,7 @@ class Budget:
 BUDGETS: Mapping[Type, Budget] = {
     Type.STORE: Budget(attempts=20, lifetime=86_400 * SECOND),
     Type.REVOKE: Budget(attempts=12, lifetime=86_400 * SECOND),
+    Type.REFRESH: Budget(attempts=12, lifetime=LONGEST_REFRESH),
 }
 
 OPEN = frozenset({Status.PENDING, Status.IN_PROGRESS})
@@ -112,8 +115,16 @@ class Job:
         return self.status in OPEN
 
 
-def first_job(job_id: str, job_type: Type, token: Token, *, requester: str, now: int) -> Job:
-    """Return a job about `token` as it is stored first."""
+def first_job(
+    job_id: str,
+    job_type: Type,
+    token: Token,
+    *,
+    requester: str,
+    now: int,
+    asked: Mapping[str, object] | None = None,
+) -> Job:
+    """Return a job about `token` as it is stored first; `asked` is what else it is to do."""
     return Job(
         id=job_id,
         type=job_type,
@@ -126,6 +137,7 @@ def first_job(job_id: str, job_type: Type, token: Token, *, requester: str, now:
         subject=token.place.subject,
         token_id=token.id,
         place=token.place,
+        input=asked,
         allowed=BUDGETS[job_type].attempts,
         due_at=now + DISPATCH_GRACE,
         deadline_at=now + BUDGETS[job_type].lifetime,

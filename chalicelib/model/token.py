@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chalicelib.model.clock import SECOND, rfc3339
+from chalicelib.model.renewal import FIRST, Renewal, last_refresh_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,10 +32,15 @@ _LATEST_EXPIRY = 253_402_300_799  # 9999-12-31T23:59:59Z, the last second that R
 
 
 class TokenStatus(enum.StrEnum):
-    """What a reader can expect of a token."""
+    """What a reader can expect of a token.
+
+    A REFRESHING one may still be good; one that NEEDS_REAUTH, too, but it is the last: the customer has to log in.
+    """
 
     ACTIVE = "ACTIVE"
+    REFRESHING = "REFRESHING"
     EXPIRED = "EXPIRED"
+    NEEDS_REAUTH = "NEEDS_REAUTH"
     REVOKED = "REVOKED"
 
 
@@ -90,7 +96,8 @@ class Token:
     """A token's record: everything but the secret.
 
     `accepted_at` and `revoked_at` are microseconds since the epoch, `expires_at` whole seconds; None where the
-    provider did not say when the token expires.
+    provider did not say when the token expires. `generation` counts the provider's answers: 1 was handed in, each
+    refresh that succeeds is one more. `obtained_at` is when the present one came (microseconds).
     """
 
     id: str
@@ -104,6 +111,13 @@ class Token:
     has_refresh_token: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     revoked_at: int | None = None
+    generation: int = 1
+    renewal: Renewal = FIRST
+
+    @property
+    def obtained_at(self) -> int:
+        """When the present generation came from its provider (microseconds)."""
+        return self.renewal.obtained_at or self.accepted_at
 
     @property
     def rank(self) -> str:
@@ -114,9 +128,32 @@ class Token:
         """Tell what a reader can expect at `now` (microseconds). A deleted token stays deleted, also once expired."""
         if self.revoked_at is not None:
             return TokenStatus.REVOKED
-        if self.expires_at is not None and self.expires_at * SECOND <= now:
-            return TokenStatus.EXPIRED
-        return TokenStatus.ACTIVE
+        if self.renewal.reauth is not None:
+            return TokenStatus.NEEDS_REAUTH
+        if self.renewal.is_under_way(now):
+            return TokenStatus.REFRESHING
+        return TokenStatus.ACTIVE if self.is_good_at(now) else TokenStatus.EXPIRED
+
+    def is_good_at(self, moment: int) -> bool:
+        """Tell whether the access token has not expired at `moment` (microseconds), as far as anybody knows."""
+        return self.expires_at is None or self.expires_at * SECOND > moment
+
+    def lasts(self, now: int, seconds: int) -> bool:
+        """Tell whether the access token is good for `seconds` more, as far as anybody knows."""
+        return self.expires_at is None or (self.is_good_at(now) and self.expires_at * SECOND >= now + seconds * SECOND)
+
+    def since(self, now: int) -> int:
+        """Return since when the token has the status that it has at `now` (microseconds)."""
+        match self.status_at(now):
+            case TokenStatus.REVOKED:
+                return self.revoked_at or self.accepted_at
+            case TokenStatus.NEEDS_REAUTH if self.renewal.reauth is not None:
+                return self.renewal.reauth.at
+            case TokenStatus.REFRESHING:
+                return self.renewal.since
+            case TokenStatus.EXPIRED if self.expires_at is not None:
+                return self.expires_at * SECOND
+        return self.obtained_at
 
 
 def expiry(*, accepted_at: int, expires_at: int | None, expires_in: int | None, access_token: str) -> int | None:
@@ -170,6 +207,10 @@ def token_view(token: Token, now: int) -> dict[str, object]:
         "environment": token.place.environment,
         "domain": token.place.domain,
         "status": str(token.status_at(now)),
+        "status_since": rfc3339(token.since(now)),
+        "status_reason": None if token.renewal.reauth is None else token.renewal.reauth.code,
+        "generation": token.generation,
+        "last_refresh": last_refresh_view(token.renewal),
         "accepted_at": rfc3339(token.accepted_at),
         "expires_at": None if token.expires_at is None else rfc3339(token.expires_at * SECOND),
         "token_type": token.token_type,

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Outcomes(Protocol):
     """Where a settled token is written, with its job's end, in one transaction."""
 
-    def settle(self, job: Job, token: Token, now: int) -> Status | None:
-        """Make a token current; None when the job had ended before."""
+    def settle(self, job: Job, token: Token, now: int, refresh_at: int | None) -> Status | None:
+        """Make a token current, to be refreshed on schedule at `refresh_at`; None when the job had ended before."""
 
 
 class Queue(Protocol):
@@ -32,10 +32,15 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Steps:
-    """The verb of the stream's first consumer. `fact` logs an outcome; `now` is in microseconds."""
+    """The verb of the stream's first consumer.
+
+    `refresh_at` tells when a token is due for its refresh (epoch seconds), None for never. `fact` logs an outcome;
+    `now` is in microseconds.
+    """
 
     outcomes: Outcomes
     queue: Queue
+    refresh_at: Callable[[Token], int | None]
     now: Callable[[], int]
     fact: Callable[..., None]
 
@@ -51,7 +56,7 @@ class Steps:
         match job.type:
             case Type.STORE:
                 self._settle(job, change.token)
-            case Type.REVOKE if change.before is None or change.before.status is Status.FAILED:
+            case Type.REVOKE | Type.REFRESH if change.before is None or change.before.status is Status.FAILED:
                 self.queue.send(job.id)
                 self.fact("job.queued", job=job.id, type=job.type)
 
@@ -59,7 +64,7 @@ class Steps:
         if token is None:
             raise Unreadable("a token.store job without its token")
         now = self.now()
-        ended = self.outcomes.settle(job, token, now)
+        ended = self.outcomes.settle(job, token, now, self.refresh_at(token))
         if ended is None:
             self.fact("job.repeated", job=job.id, type=job.type)
         else:

@@ -10,13 +10,14 @@ from chalicelib.errors import (
     Conflict,
     LeaseLost,
     NotFound,
+    NoTurn,
     Refused,
     SealBroken,
     Unavailable,
     Unreadable,
 )
 from chalicelib.model.clock import SECOND
-from chalicelib.model.job import Status, Type, age_ms
+from chalicelib.model.job import Status, Type, age_ms, due
 from chalicelib.model.retry import Again, Failure, Kind, Stop, decide
 
 if TYPE_CHECKING:
@@ -49,11 +50,11 @@ class Outcomes(Protocol):
     def deposit(self, token_id: str) -> Deposit:
         """Raise NotFound if there is none."""
 
-    def settle(self, job: Job, token: Token, now: int) -> Status | None:
-        """Make a token current; None when the job had ended before."""
+    def settle(self, job: Job, token: Token, now: int, refresh_at: int | None) -> Status | None:
+        """Make a token current, to be refreshed on schedule at `refresh_at`; None when the job had ended before."""
 
-    def erase(self, revocation: Job, now: int) -> None:
-        """Erase a deleted token's secret. Raises LeaseLost."""
+    def erase(self, revocation: Job, now: int, told: Mapping[str, object]) -> None:
+        """Erase a deleted token's secret; the result says what the provider was `told`. Raises LeaseLost."""
 
 
 class Leases(Protocol):
@@ -62,11 +63,21 @@ class Leases(Protocol):
     def claim(self, job: Job, owner: str, now: int) -> Job | None:
         """Return None when another was first."""
 
-    def wait(self, job: Job, not_before: int, now: int, reason: str) -> None:
-        """Raise LeaseLost."""
+    def wait(self, job: Job, not_before: int, now: int, reason: str, *, allowed: int | None = None) -> None:
+        """Raise LeaseLost. `allowed` raises how often the job may be tried."""
 
     def end(self, job: Job, to: Status, now: int, outcome: Mapping[str, Mapping[str, object]]) -> None:
         """Raise LeaseLost."""
+
+
+class Refresh(Protocol):
+    """The step of `token.refresh`."""
+
+    def __call__(self, job: Job) -> None:
+        """Raise LeaseLost, and what may be tried again."""
+
+    def stopped(self, job: Job, code: str, message: str) -> None:
+        """End a refresh that was tried often enough. Raises LeaseLost, NotFound."""
 
 
 class Queue(Protocol):
@@ -78,11 +89,17 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Worker:
-    """The verb of the queue's consumer. `chance` gives a number from [0, 1), `owner` names this process."""
+    """The verb of the queue's consumer. `chance` gives a number from [0, 1), `owner` names this process.
+
+    `refresh` and `revoke` call the token's provider; `refresh_at` tells when a token is due for its refresh.
+    """
 
     outcomes: Outcomes
     leases: Leases
     queue: Queue
+    refresh: Refresh
+    revoke: Callable[[Job], Mapping[str, object]]
+    refresh_at: Callable[[Token], int | None]
     now: Callable[[], int]
     chance: Callable[[], float]
     owner: str
@@ -121,15 +138,28 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001  whatever a step meets is decided upon, never left to chance
             self.failure("attempt.failed", error, job=job.id, type=job.type, attempt=job.attempts)
-            self._decided(job, failure_of(error))
+            if isinstance(error, NoTurn):
+                self._wait_for_turn(job, error)
+            else:
+                self._decided(job, failure_of(error))
+
+    def _wait_for_turn(self, job: Job, refusal: NoTurn) -> None:
+        """Put a job off that its provider has no time for. Nothing was tried, so nothing counts."""
+        now = self.now()
+        not_before = due(job, now + max(1, refusal.retry_after) * SECOND)
+        self.leases.wait(job, not_before, now, refusal.code, allowed=job.allowed + 1)
+        self._remind(job, -(-(not_before - now) // SECOND))
 
     def _step(self, job: Job) -> None:
         match job.type:
             case Type.REVOKE:
-                self.outcomes.erase(job, self.now())
+                self.outcomes.erase(job, self.now(), self.revoke(job))
                 self._settled("token.erased", job, token=job.token_id)
+            case Type.REFRESH:
+                self.refresh(job)
             case Type.STORE:  # its stream record never came, or failed
-                ended = self.outcomes.settle(job, self.outcomes.deposit(job.id).token, self.now())
+                token = self.outcomes.deposit(job.id).token
+                ended = self.outcomes.settle(job, token, self.now(), self.refresh_at(token))
                 if ended is None:
                     raise LeaseLost
                 self._settled("job.settled", job, status=ended)
@@ -149,6 +179,8 @@ class Worker:
             chance=self.chance(),
         )
         match decision:
+            case Stop(code=code, message=message) if job.type is Type.REFRESH:
+                self.refresh.stopped(job, code, message)
             case Stop(code=code, message=message):
                 self.leases.end(job, Status.FAILED, now, {"error": {"code": code, "message": message}})
                 self._settled("job.failed", job, code=code)

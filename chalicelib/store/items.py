@@ -16,6 +16,7 @@ from chalicelib.model.deposit import Deposit
 from chalicelib.model.job import BUDGETS, Job, Status, Type
 from chalicelib.model.token import Place, Token, keep_until
 from chalicelib.store import keys
+from chalicelib.store.renewal_items import RENEWAL_ATTRIBUTES, renewal_from_item, renewal_to_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +49,26 @@ JOB_ATTRIBUTES = (
     "progress",
 )
 """What a job is read from. The rest of its item (the sealed secret, the history) need not travel with a list."""
+
+TOKEN_ATTRIBUTES = (
+    "pk",
+    "type",
+    "accepted_at",
+    "requester",
+    "subject",
+    "provider",
+    "environment",
+    "domain",
+    "fingerprint",
+    "token_type",
+    "scope",
+    "expires_at",
+    "has_refresh_token",
+    "metadata",
+    "revoked_at",
+    *RENEWAL_ATTRIBUTES,
+)
+"""What a token's record is read from: all of a deposit but its secret and its job."""
 
 _OF_A_PLACE = frozenset({"provider", "environment", "domain"})
 """Who has one of these must have all: a job about no token has none."""
@@ -213,6 +234,7 @@ def _token_attributes(token: Token) -> dict[str, object]:
         "has_refresh_token": token.has_refresh_token or None,
         "metadata": dict(token.metadata) or None,
         "revoked_at": token.revoked_at,
+        **renewal_to_attributes(token),
     }
 
 
@@ -229,6 +251,8 @@ def _token(item: Mapping[str, Any], *, token_id: str) -> Token:
         has_refresh_token=item.get("has_refresh_token", False),
         metadata=item.get("metadata", {}),
         revoked_at=item.get("revoked_at"),
+        generation=item.get("generation", 1),
+        renewal=renewal_from_item(item),
     )
 
 

@@ -12,17 +12,19 @@ from chalicelib.model.token import KEEP_RECORD
 from chalicelib.store import keys
 from chalicelib.store.endings import OURS, ended, ended_ours, ours
 from chalicelib.store.items import (
+    TOKEN_ATTRIBUTES,
     current_from_item,
     current_to_item,
     deposit_from_item,
     deposit_to_item,
     job_from_item,
     job_to_item,
+    token_from_image,
 )
 from chalicelib.store.table import ConditionFailed, TransactionCancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from chalicelib.model.deposit import Deposit
     from chalicelib.model.token import Place, Token
@@ -86,15 +88,16 @@ class Jobs:
             raise NotFound
         return deposit_from_item(item)
 
-    def settle(self, job: Job, token: Token, now: int) -> Status | None:
+    def settle(self, job: Job, token: Token, now: int, refresh_at: int | None = None) -> Status | None:
         """Make the token its place's current one and end the job, in one transaction.
 
+        At `refresh_at` (epoch seconds) the schedule looks after it.
         Returns the status that the job ended in: SUCCEEDED (also when a newer token stands there already, which
         the result says), CANCELLED when the token was deleted meanwhile; None when it had ended before.
         """
         current = self._table.put_operation(current_to_item(token), condition=NEWER, names=_RANK, rank=token.rank)
         try:
-            ending = self._table.update_operation(**_settled(job, now, current=True))
+            ending = self._table.update_operation(**_settled(job, now, current=True, refresh_at=refresh_at))
             self._table.transact([ending, current])
         except TransactionCancelled as cancelled:
             job_refused, superseded = cancelled.failed
@@ -132,9 +135,12 @@ class Jobs:
             return revocation
         raise Conflict("the token changed too often while it was being deleted")
 
-    def erase(self, revocation: Job, now: int) -> None:
-        """Erase the secret of a deleted token and end its revocation, in one transaction. Raises LeaseLost."""
-        ending = ended_ours(revocation, Status.SUCCEEDED, now, {"result": {"erased": True}})
+    def erase(self, revocation: Job, now: int, told: Mapping[str, object]) -> None:
+        """Erase the secret of a deleted token and end its revocation, in one transaction. Raises LeaseLost.
+
+        The result says what the provider was `told`.
+        """
+        ending = ended_ours(revocation, Status.SUCCEEDED, now, {"result": {"erased": True, **told}})
         erasing = self._table.update_operation(
             keys.job_key(revocation.about_token), "REMOVE sealed", condition=REVOKED_BY_THIS, job=revocation.id
         )
@@ -147,6 +153,13 @@ class Jobs:
             if not token_gone:
                 raise
             self._end_alone(ending)  # the table's time to live was first; nothing is left to erase
+
+    def tokens(self, token_ids: Sequence[str]) -> dict[str, Token]:
+        """Return those of the tokens that there are, by id: half a read unit per 4 KB of each item."""
+        wanted = [keys.job_key(token_id) for token_id in dict.fromkeys(token_ids)]
+        items = self._table.get_many(wanted, only=TOKEN_ATTRIBUTES)
+        tokens = [token_from_image(item) for item in items if item.get("type") == Type.STORE]
+        return {token.id: token for token in tokens}
 
     def current(self, place: Place) -> Token | None:
         """Return the newest token of a place, or None."""
@@ -222,9 +235,13 @@ class Jobs:
         return Status.CANCELLED
 
 
-def _settled(job: Job, now: int, *, current: bool) -> dict[str, Any]:
+def _settled(job: Job, now: int, *, current: bool, refresh_at: int | None = None) -> dict[str, Any]:
     """Return the update that ends a settled job: one that the stream brings, or one that the worker has claimed."""
     condition, operands = _mine(job)
+    also_set = ", attempts = attempts + :one" if job.status is Status.PENDING else ""
+    if refresh_at is not None:
+        also_set += ", refresh_shard = :refresh_shard, refresh_at = :refresh_at"
+        operands |= {"refresh_shard": keys.refresh_shard(job.id), "refresh_at": refresh_at}
     return ended(
         job,
         Status.SUCCEEDED,
@@ -232,7 +249,7 @@ def _settled(job: Job, now: int, *, current: bool) -> dict[str, Any]:
         {"result": {"current": current}},
         condition=f"{condition} AND {KEPT}",
         operands=operands,
-        also_set=", attempts = attempts + :one" if job.status is Status.PENDING else "",
+        also_set=also_set,
     )
 
 

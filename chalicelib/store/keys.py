@@ -20,7 +20,7 @@ OPEN_SHARDS = 32
 """Partitions of the index of open jobs. Each takes 1,000 writes a second and an open job writes twice (in and out):
 32 carry 16,000 jobs a second."""
 
-LIST_SHARDS: Mapping[Type, int] = {Type.STORE: 16, Type.REVOKE: 16}
+LIST_SHARDS: Mapping[Type, int] = {Type.STORE: 16, Type.REVOKE: 16, Type.REFRESH: 16}
 """Partitions of the index of jobs by type; a type that is not named has 1, which takes 1,000 jobs a second. Raise a
 number, never lower it: a job stays where it was written, and who lists asks these partitions alone."""
 
@@ -150,6 +150,35 @@ def _shard(name: str, number: int) -> str:
 def _number(text: str, shards: int) -> int:
     """Spread texts over shards: the same one for the same text, for as long as the number of shards stays."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:2], "big") % shards
+
+
+REFRESH_SHARDS = 32
+"""Partitions of the index of scheduled refreshes: each takes 1,000 writes a second, a refresh writes twice."""
+
+
+def refresh_shard(token_id: str) -> str:
+    """Return the partition of the refresh-due index that holds a token."""
+    return _shard("REFRESH", _number(token_id, REFRESH_SHARDS))
+
+
+def refresh_shards() -> list[str]:
+    """Return the partitions of the refresh-due index."""
+    return [_shard("REFRESH", number) for number in range(REFRESH_SHARDS)]
+
+
+def limit_partition(provider: str) -> str:
+    """Find what holds a provider's limits."""
+    return f"LIMIT#{provider}"
+
+
+def turn_key(provider: str) -> dict[str, object]:
+    """Find when a provider may be asked next."""
+    return {"pk": limit_partition(provider), "sk": "TURN"}
+
+
+def permit_key(provider: str, number: int) -> dict[str, object]:
+    """Find one of the places of those who ask a provider at the same time."""
+    return {"pk": limit_partition(provider), "sk": f"PERMIT#{number:04d}"}
 
 
 QUARANTINE_SHARDS = 8

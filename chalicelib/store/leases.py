@@ -22,7 +22,7 @@ from chalicelib.model.job import DISPATCH_GRACE, LEASE, Job, Status, Type, check
 from chalicelib.store import keys
 from chalicelib.store.endings import OURS, Outcome, ended, ended_ours, moved, ours
 from chalicelib.store.items import job_from_item
-from chalicelib.store.table import ConditionFailed
+from chalicelib.store.table import ConditionFailed, TransactionCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 CLAIMABLE = "(#status = :pending OR (#status = :in_progress AND lease_until <= :now)) AND attempts = :seen"
 """The job waits, or its claimant's time is up; and nobody claimed it since we looked."""
+
+REFRESHED_BY_THIS = "refresh_job = :job"
+"""The token waits for this refresh and no other."""
 
 AS_SEEN = "#status = :seen_status AND rev = :seen_rev"
 """Nothing happened to the job since we looked: of two sweeps, or a sweep and a worker, one wins."""
@@ -85,18 +88,19 @@ class Leases:
             }
         )
 
-    def wait(self, job: Job, not_before: int, now: int, reason: str) -> None:
-        """Give a claimed job back, to be tried again at `not_before`. Raises LeaseLost."""
+    def wait(self, job: Job, not_before: int, now: int, reason: str, *, allowed: int | None = None) -> None:
+        """Give a claimed job back, to be tried again at `not_before`, and up to `allowed` times. Raises LeaseLost."""
+        more: dict[str, object] = {} if allowed is None else {"allowed": allowed}
         self._write_ours(
             moved(
                 job,
                 Status.PENDING,
                 now,
                 condition=OURS,
-                also_set=", not_before = :later, due_at = :due",
+                also_set=", not_before = :later, due_at = :due" + "".join(f", {name} = :{name}" for name in more),
                 remove="#owner, lease_until",
                 names={"#owner": "owner"},
-                operands={"later": not_before, "due": due(job, not_before + DISPATCH_GRACE), **ours(job)},
+                operands={"later": not_before, "due": due(job, not_before + DISPATCH_GRACE), **more, **ours(job)},
                 attempt=job.attempts,
                 reason=reason,
             )
@@ -114,7 +118,8 @@ class Leases:
         also = {}
         if to is Status.CANCELLED and job.type is Type.STORE:
             also = {"also_set": ", revoked_at = :now", "also_remove": ", sealed"}
-        return self._write(ended(job, to, now, outcome, condition=AS_SEEN, operands=_seen(job), **also))
+        ending = ended(job, to, now, outcome, condition=AS_SEEN, operands=_seen(job), **also)
+        return self._release(ending, job, now) if job.type is Type.REFRESH else self._write(ending)
 
     def put_off(self, job: Job, due_at: int, now: int, reason: str) -> bool:
         """Make an overdue job PENDING and due again later; False when something happened to it since it was read."""
@@ -154,6 +159,21 @@ class Leases:
                 reason="retry",
             )
         )
+
+    def _release(self, ending: dict[str, Any], refresh: Job, now: int) -> bool:
+        """End a refresh from outside, and let its token be refreshed by another; the journal stays."""
+        releasing = self._table.update_operation(
+            keys.job_key(refresh.about_token),
+            "SET last_refresh = :last REMOVE refresh_job, refreshing_since",
+            condition=REFRESHED_BY_THIS,
+            job=refresh.id,
+            last={"outcome": "ended", "at": now},
+        )
+        try:
+            self._table.transact([self._table.update_operation(**ending), releasing])
+        except TransactionCancelled as cancelled:
+            return not cancelled.failed[0] and self._write(ending)  # the token went on without it
+        return True
 
     def _write(self, update: dict[str, Any]) -> bool:
         """Do an update and tell whether its condition held."""

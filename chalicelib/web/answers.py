@@ -13,14 +13,14 @@ from chalicelib.model.job import Job, job_links, job_view
 from chalicelib.model.listing import cursor_to_text
 from chalicelib.model.provider import Provider, provider_view
 from chalicelib.model.token import Token, token_view
-from chalicelib.web.problems import SECURITY_HEADERS
+from chalicelib.web.problems import RETRY_AFTER, SECURITY_HEADERS
 from chalicelib.web.requests import cursor_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from chalicelib.collect.read import Collected
     from chalicelib.model.listing import Position, Wanted
-    from chalicelib.model.token import Secret
 
 
 def ok(body: Mapping[str, object], *, cached_for: int = 0) -> Response:
@@ -46,9 +46,13 @@ def record(token: Token, now: int) -> Response:
     return ok(token_view(token, now))
 
 
-def secret(token: Token, opened: Secret, now: int) -> Response:
-    """Answer with a token and its secret."""
-    return ok(secret_view(token, opened, now))
+def collected(outcome: Collected | Job, now: int) -> Response:
+    """Answer with a token and its secret; 202 and when to ask again while it is being refreshed."""
+    if isinstance(outcome, Job):
+        answer = accepted(outcome)
+        answer.headers["Retry-After"] = str(RETRY_AFTER)
+        return answer
+    return ok(secret_view(*outcome, now))
 
 
 def page(tokens: Sequence[Token], after: str | None, now: int) -> Response:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from chalicelib.collect.lists import EXAMINED
-from chalicelib.intake.bodies import LARGEST_BODY, HandIn, ProviderIn, TicketIn
+from chalicelib.intake.bodies import LARGEST_BODY, HandIn, ProviderIn, RejectedIn, TicketIn
 from chalicelib.web import parameters, shapes
 from chalicelib.web.problems import phrase
 
@@ -21,6 +21,7 @@ VERSION = "0.1.0"
 
 _STRUCTS = (
     HandIn,
+    RejectedIn,
     TicketIn,
     ProviderIn,
     shapes.Accepted,
@@ -46,6 +47,7 @@ _JOB_PAGE = (
     "same `subject`, `status` and `type`."
 )
 
+_RETRY_AFTER = {"description": "Seconds.", "schema": {"type": "integer"}}
 _GONE = (HTTPStatus.CONFLICT, HTTPStatus.GONE)
 _ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
@@ -118,7 +120,25 @@ def _token_paths(schema: Schemas) -> dict[str, Any]:
         "/tokens/{token_id}/secret": {
             "parameters": [parameters.identifier("token_id")],
             "get": _operation(
-                "collectToken", "Collect a token", {"200": _secret(schema)}, _GONE, parameters=[parameters.min_ttl()]
+                "collectToken",
+                "Collect a token",
+                {"200": _secret(schema), "202": _refreshing(schema)},
+                _GONE,
+                parameters=[parameters.min_ttl()],
+            ),
+        },
+        "/tokens/{token_id}/refresh": {
+            "parameters": [parameters.identifier("token_id")],
+            "post": _operation("refreshToken", "Have a token refreshed now", {"202": accepted}, _GONE),
+        },
+        "/tokens/{token_id}/rejected": {
+            "parameters": [parameters.identifier("token_id")],
+            "post": _operation(
+                "reportRejected",
+                "Report that the provider refused a generation of a token",
+                {"200": _ok(schema[shapes.TokenRecord], "There is a newer one, or no way to one."), "202": accepted},
+                (*_BODY, *_GONE),
+                body=schema[RejectedIn],
             ),
         },
     }
@@ -147,7 +167,7 @@ def _subject_paths(schema: Schemas) -> dict[str, Any]:
             "get": _operation(
                 "collectSubjectToken",
                 "Collect a subject's newest token of a provider",
-                {"200": _secret(schema)},
+                {"200": _secret(schema), "202": _refreshing(schema)},
                 _GONE,
                 parameters=[parameters.min_ttl()],
             ),
@@ -249,6 +269,12 @@ def _record(schema: Schemas) -> dict[str, Any]:
     return _ok(schema[shapes.TokenRecord], "The record, without the secret.")
 
 
+def _refreshing(schema: Schemas) -> dict[str, Any]:
+    answer = _ok(schema[shapes.Accepted], "It is being refreshed: ask again.", location=True)
+    answer["headers"]["Retry-After"] = _RETRY_AFTER
+    return answer
+
+
 def _secret(schema: Schemas) -> dict[str, Any]:
     return _ok(schema[shapes.CollectedToken], "The token, good for `min_ttl` more seconds.")
 
@@ -290,7 +316,7 @@ def _refusal(status: HTTPStatus) -> dict[str, Any]:
         "content": {"application/problem+json": {"schema": schema}},
     }
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-        answer["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+        answer["headers"] = {"Retry-After": _RETRY_AFTER}
     return answer
 
 

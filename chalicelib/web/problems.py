@@ -26,6 +26,7 @@ STATUSES: Mapping[type[errors.CloakroomError], HTTPStatus] = {
     errors.BadTicket: HTTPStatus.FORBIDDEN,
     errors.TooShortLived: HTTPStatus.CONFLICT,
     errors.IllegalTransition: HTTPStatus.CONFLICT,
+    errors.NotRefreshable: HTTPStatus.CONFLICT,
     errors.Gone: HTTPStatus.GONE,
     errors.Conflict: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -41,6 +41,13 @@ class TokenLinks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     job: Path
 
 
+class LastRefresh(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How the last refresh ended."""
+
+    outcome: Annotated[str, Meta(description="`refreshed`, or a code.")]
+    at: datetime
+
+
 class TokenRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Everything about a token but the secret."""
 
@@ -49,7 +56,11 @@ class TokenRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     provider: str
     environment: str
     domain: str
-    status: Literal["ACTIVE", "EXPIRED", "REVOKED"]
+    status: Literal["ACTIVE", "REFRESHING", "EXPIRED", "NEEDS_REAUTH", "REVOKED"]
+    status_since: datetime
+    status_reason: Annotated[str | None, Meta(description="Why the customer has to log in, where that is so.")]
+    generation: Annotated[int, Meta(description="1 as handed in; each refresh that succeeds is one more.")]
+    last_refresh: LastRefresh | None
     accepted_at: datetime
     expires_at: Annotated[datetime | None, Meta(description="Null where the provider did not say.")]
     token_type: str | None
@@ -76,6 +87,7 @@ class CollectedToken(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     id: Id
     access_token: str
     expires_at: datetime | None
+    generation: Annotated[int, Meta(description="Name it when a provider refuses this token.")]
     refresh_token: str | msgspec.UnsetType = msgspec.UNSET
     id_token: str | msgspec.UnsetType = msgspec.UNSET
     token_type: str | msgspec.UnsetType = msgspec.UNSET
@@ -90,6 +102,9 @@ class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     token_id: Id | msgspec.UnsetType = msgspec.UNSET
     subject: str | msgspec.UnsetType = msgspec.UNSET
     provider: str | msgspec.UnsetType = msgspec.UNSET
+    generation: Annotated[int, Meta(description="Which generation a refresh is of.")] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
     environment: str | msgspec.UnsetType = msgspec.UNSET
     domain: str | msgspec.UnsetType = msgspec.UNSET
 
@@ -113,7 +128,7 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Work behind a 202. `rev` rises with each change."""
 
     id: Id
-    type: Literal["token.store", "token.revoke"]
+    type: Literal["token.store", "token.revoke", "token.refresh"]
     status: JobStatus
     rev: int
     created_at: datetime

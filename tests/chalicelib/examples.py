@@ -108,3 +108,24 @@ def a_watch(**changes: Any) -> Watch:
 
 def a_connection(name: str = "connection-1", **changes: Any) -> Connection:
     return Connection(id=name, watch=a_watch(**changes), since=NOW)
+
+
+class NobodyRefreshes:
+    """Where no provider is configured: nothing can be refreshed, and nothing is asked to be."""
+
+    def __call__(self, job: Job) -> None:
+        raise AssertionError(f"nobody asked for {job.id}")
+
+    def stopped(self, job: Job, code: str, message: str) -> None:
+        raise AssertionError(f"nobody asked for {job.id}: {code}, {message}")
+
+    def can(self, token: Token) -> bool:  # noqa: ARG002  no token can
+        return False
+
+    def begin(self, token: Token, *, requester: str) -> Job | None:
+        raise AssertionError(f"{requester} refreshes {token.id}")
+
+
+def alone() -> dict[str, Any]:
+    """Return the parts of a worker that has no provider to call."""
+    return {"refresh": NobodyRefreshes(), "revoke": lambda _: {}, "refresh_at": lambda _: None}

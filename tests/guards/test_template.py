@@ -98,9 +98,12 @@ def test_a_claim_outlasts_its_worker_and_the_sweep_outlasts_its_run() -> None:
 
 
 def test_the_sweep_runs_as_often_as_its_bounds_take_for_granted() -> None:
-    (schedule,) = [source for source in app.event_sources if isinstance(source, ScheduledEventConfig)]
+    schedules = [source for source in app.event_sources if isinstance(source, ScheduledEventConfig)]
 
-    assert schedule.schedule_expression == "rate(1 minute)"
+    assert {schedule.name: schedule.schedule_expression for schedule in schedules} == {
+        "sweep": "rate(1 minute)",
+        "refresh_due": "rate(1 minute)",
+    }
     assert SWEEP_PERIOD == 60 * SECOND
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 import subprocess
 import threading
 from contextlib import contextmanager
@@ -19,6 +16,7 @@ import pytest
 from devtool import environment
 from devtool.testing import require_program
 from devtool.workspace import PROJECT
+from tests.npm import PATIENCE, installed
 from tests.stack.watching import Caller, Watcher, somebody
 
 if TYPE_CHECKING:
@@ -28,28 +26,13 @@ if TYPE_CHECKING:
     from devtool.testing import LiveCloud
 
 PAGES = PROJECT / "tests" / "browser"
-PATIENCE = 90.0
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="module")
 def packages() -> Path:
-    """Install what package-lock.json lists, once for each content, and return the folder with node_modules in it."""
-    require_program("node")
-    npm = require_program("npm")
-    files = [PAGES / name for name in ("package.json", "package-lock.json", ".npmrc")]
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-    folder = PROJECT / ".local" / "browser" / digest
-    if not (folder / "installed").is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in files:
-            shutil.copy(file, folder)
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False)
-        if installed.returncode != 0:
-            _missing(f"npm could not install {PAGES / 'package-lock.json'}: {installed.stderr[-300:]}")
-        (folder / "installed").touch()
-    return folder
+    """Install what drives the browser."""
+    return installed(PAGES)
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +76,6 @@ def line_of(process: subprocess.Popen[str], holding: str = "{") -> dict[str, Any
             message: dict[str, Any] = json.loads(line[line.index("{") : line.rindex("}") + 1])
             return message
     pytest.fail("it printed no such line: " + "".join(said)[-2_000:])
-
-
-def _missing(what: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 def test_a_browser_joins_by_its_ticket_and_hears_of_the_job(cloud: LiveCloud, packages: Path, page: str) -> None:

@@ -30,6 +30,7 @@ OPEN_JOBS = "${Table.Arn}/index/open-jobs"
 JOBS_OF_SUBJECT = "${Table.Arn}/index/jobs-of-subject"
 JOBS_OF_TYPE = "${Table.Arn}/index/jobs-of-type"
 UNSUCCESSFUL_JOBS = "${Table.Arn}/index/unsuccessful-jobs"
+REFRESH_DUE = "${Table.Arn}/index/refresh-due"
 
 EVERYBODY = {
     ("logs:CreateLogGroup", LOGS): "Lambda writes what the function prints",
@@ -48,7 +49,7 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
         ("dynamodb:PutItem", "Table.Arn"): "accept a token, issue a ticket, leave a deletion's job, add a branch key",
         ("dynamodb:GetItem", "Table.Arn"): "show and collect by id and by place, find a branch key's version, health",
         ("dynamodb:DeleteItem", "Table.Arn"): "delete a provider",
-        ("dynamodb:BatchGetItem", "Table.Arn"): "read the jobs that a list's index names",
+        ("dynamodb:BatchGetItem", "Table.Arn"): "read the jobs that an index names, the tokens of places",
         ("dynamodb:Query", "Table.Arn"): "list a subject's tokens, list providers, find the newest branch key",
         ("dynamodb:Query", JOBS_OF_SUBJECT): "list the jobs about a subject",
         ("dynamodb:Query", JOBS_OF_TYPE): "list all jobs, or those of a type",
@@ -65,6 +66,7 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
         **READS_THE_STREAM,
         ("dynamodb:UpdateItem", "Table.Arn"): "end a job, note in the quarantine what fails",
         ("dynamodb:PutItem", "Table.Arn"): "make a token current",
+        ("dynamodb:GetItem", "Table.Arn"): "find by when a token's provider wants it refreshed",
         ("sqs:SendMessage", "WorkQueue.Arn"): "queue what may call anybody else",
     },
     "notify": {
@@ -84,13 +86,23 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
         ("sqs:ChangeMessageVisibility", "WorkQueue.Arn"): "Lambda gives messages of a failed batch back",
         ("dynamodb:GetItem", "Table.Arn"): "find the job that a message asks for",
         ("dynamodb:UpdateItem", "Table.Arn"): "claim a job, erase a secret, end the job, note what fails",
-        ("dynamodb:PutItem", "Table.Arn"): "make a token current whose stream record was lost",
+        ("dynamodb:PutItem", "Table.Arn"): "make a token current whose stream record was lost; add a branch key",
+        ("dynamodb:Query", "Table.Arn"): "find the newest branch key, to seal a refreshed token",
+        ("dynamodb:DeleteItem", "Table.Arn"): "give up a place with a provider",
+        ("kms:GenerateDataKey", "SecretKey.Arn"): "make a domain's branch key",
+        ("kms:Decrypt", "SecretKey.Arn"): "unwrap a branch key, once a process",
         ("sqs:SendMessage", "WorkQueue.Arn"): "have a job brought again behind its back-off",
     },
     "sweep": {
         ("dynamodb:Query", OPEN_JOBS): "find what is overdue",
         ("dynamodb:UpdateItem", "Table.Arn"): "put a job off, or end it",
         ("sqs:SendMessage", "WorkQueue.Arn"): "send a job round again",
+    },
+    "refresh_due": {
+        ("dynamodb:Query", REFRESH_DUE): "find what is due",
+        ("dynamodb:GetItem", "Table.Arn"): "look at a token, its place and its provider",
+        ("dynamodb:UpdateItem", "Table.Arn"): "begin a refresh, or take a token off the schedule",
+        ("dynamodb:PutItem", "Table.Arn"): "store the refresh's job",
     },
     "websocket_connect": {
         ("dynamodb:DeleteItem", "Table.Arn"): "take a ticket",

@@ -252,6 +252,7 @@ class World:
             "WEBSOCKET_URL": self.cloud.ws_url,
             "WEBSOCKET_MANAGEMENT_URL": self.cloud.endpoint,
             "EVENT_FAILURES": "report",
+            "PRIVATE_PROVIDERS": "allow",
         }
         self._victim = subprocess.Popen(
             [sys.executable, "-m", "tests.stack.victim"],

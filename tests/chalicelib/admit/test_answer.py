@@ -68,6 +68,8 @@ def test_a_consumer_is_told_everything_that_it_may_do(verifier: Verifier, log: L
                     f"{BASE}/DELETE/tokens/*",
                     f"{BASE}/POST/tickets",
                     f"{BASE}/POST/jobs/*",
+                    f"{BASE}/POST/tokens/*/refresh",
+                    f"{BASE}/POST/tokens/*/rejected",
                 ],
             }
         ],
@@ -77,7 +79,7 @@ def test_a_consumer_is_told_everything_that_it_may_do(verifier: Verifier, log: L
         "groups": "consumer",
         "exp": str(NOW + 600),
         "grants": '[["+","GET","/subjects/${principal}/*","/tokens/*","/jobs/*"],'
-        '["+","DELETE","/tokens/*"],["+","POST","/tickets","/jobs/*"]]',
+        '["+","DELETE","/tokens/*"],["+","POST","/tickets","/jobs/*","/tokens/*/refresh","/tokens/*/rejected"]]',
     }
     assert log.facts == [{"outcome": "admitted", "principal": subject, "token_id": "token-1", "groups": "consumer"}]
 

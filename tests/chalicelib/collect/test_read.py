@@ -16,7 +16,7 @@ from chalicelib.seal.kms import KmsWrapper
 from chalicelib.seal.sealer import Sealer
 from chalicelib.store.leases import Leases
 from chalicelib.store.tokens import CurrentTokens
-from tests.chalicelib.examples import HOOK, JANE, NOW, a_place, a_revocation, a_token, an_id
+from tests.chalicelib.examples import HOOK, JANE, NOW, NobodyRefreshes, a_place, a_revocation, a_token, an_id
 from tests.chalicelib.model.test_caller import caller
 from tests.chalicelib.seal.counting import a_process
 
@@ -40,7 +40,7 @@ def sealer(table: Table, cloud: LiveCloud, key_id: str, clock: Clock) -> Sealer:
 
 @pytest.fixture
 def counter(table: Table, jobs: Jobs, sealer: Sealer, clock: Clock) -> Counter:
-    return Counter(jobs=jobs, tokens=CurrentTokens(table), opener=sealer, now=clock)
+    return Counter(jobs=jobs, tokens=CurrentTokens(table), opener=sealer, refresher=NobodyRefreshes(), now=clock)
 
 
 def keep(jobs: Jobs, sealer: Sealer, token: Token, *, settled: bool = True) -> Deposit:
@@ -176,7 +176,7 @@ def test_a_deleted_token_is_gone_at_once_and_after_it_was_erased(
         with pytest.raises(TokenRevoked):
             counter.current_secret(HER, a_place(), min_ttl=0)
         if erase is not None:
-            erase(claimed, NOW)
+            erase(claimed, NOW, {})
     assert counter.record(HER, an_id(1)).status_at(NOW) == "REVOKED"
     assert counter.job(HER, revocation.id).status == "SUCCEEDED"
 
@@ -209,6 +209,7 @@ def test_a_collector_gets_the_providers_answer_again_with_the_time_that_is_left(
     assert secret_view(token, SECRET, NOW + 40 * SECOND) == {
         "id": "aaaaaaaaaaaaaaaaaaaaaaaaab",
         "access_token": "ya29.opaque",
+        "generation": 1,
         "refresh_token": "1//refresh",
         "token_type": "Bearer",
         "scope": "mail.read",
@@ -222,5 +223,6 @@ def test_what_the_provider_did_not_give_is_left_out_and_an_unknown_expiry_is_nul
     assert secret_view(a_token(1, expires_at=None), Secret(access_token="x"), NOW) == {
         "id": "aaaaaaaaaaaaaaaaaaaaaaaaab",
         "access_token": "x",
+        "generation": 1,
         "expires_at": None,
     }

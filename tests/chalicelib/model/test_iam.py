@@ -45,6 +45,8 @@ def test_a_consumer_of_one_name_gets_exactly_this() -> None:
                 f"{BASE}/DELETE/tokens/*",
                 f"{BASE}/POST/tickets",
                 f"{BASE}/POST/jobs/*",
+                f"{BASE}/POST/tokens/*/refresh",
+                f"{BASE}/POST/tokens/*/rejected",
             ],
         }
     ]

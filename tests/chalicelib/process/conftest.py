@@ -13,6 +13,7 @@ from chalicelib.process.steps import Steps
 from chalicelib.process.worker import Worker
 from chalicelib.store.leases import Leases
 from chalicelib.store.quarantine import Quarantine
+from tests.chalicelib.examples import alone
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -25,7 +26,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def steps(jobs: Jobs, cloud: LiveCloud, queue_url: str, clock: Clock, facts: Facts) -> Steps:
-    return Steps(outcomes=jobs, queue=WorkQueue(cloud.client("sqs"), queue_url), now=clock, fact=facts)
+    return Steps(
+        outcomes=jobs,
+        queue=WorkQueue(cloud.client("sqs"), queue_url),
+        refresh_at=lambda _: None,
+        now=clock,
+        fact=facts,
+    )
 
 
 @pytest.fixture
@@ -33,6 +40,7 @@ def worker(  # noqa: PLR0917  its parts are fixtures
     jobs: Jobs, table: Table, cloud: LiveCloud, queue_url: str, clock: Clock, facts: Facts
 ) -> Worker:
     return Worker(
+        **alone(),
         outcomes=jobs,
         leases=Leases(table),
         queue=WorkQueue(cloud.client("sqs"), queue_url),

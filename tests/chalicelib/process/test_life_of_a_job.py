@@ -24,9 +24,11 @@ from chalicelib.store.items import deposit_to_item, history_of
 from chalicelib.store.jobs import Jobs
 from chalicelib.store.leases import Leases
 from chalicelib.store.open_jobs import OpenJobs
-from tests.chalicelib.examples import NOW, Clock, Facts, a_deposit, a_revocation
+from tests.chalicelib.examples import NOW, Clock, Facts, a_deposit, a_revocation, alone
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from chalicelib.model.token import Token
     from chalicelib.store.table import Table
 
@@ -51,13 +53,13 @@ class Flaky:
     def deposit(self, token_id: str) -> Any:
         return self.jobs.deposit(token_id)
 
-    def settle(self, job: Job, token: Token, now: int) -> Status | None:
-        return self.jobs.settle(job, token, now)
+    def settle(self, job: Job, token: Token, now: int, refresh_at: int | None) -> Status | None:
+        return self.jobs.settle(job, token, now, refresh_at)
 
-    def erase(self, revocation: Job, now: int) -> None:
+    def erase(self, revocation: Job, now: int, told: Mapping[str, object]) -> None:
         if self.error is not None:
             raise self.error
-        self.jobs.erase(revocation, now)
+        self.jobs.erase(revocation, now, told)
 
 
 class Queue:
@@ -100,6 +102,7 @@ class LifeOfAJob(RuleBasedStateMachine):
     def work(self, error: Exception | None) -> None:
         self.outcomes.error = error
         Worker(
+            **alone(),
             outcomes=self.outcomes,
             leases=self.leases,
             queue=self.queue,
@@ -142,7 +145,7 @@ class LifeOfAJob(RuleBasedStateMachine):
                 case "end":
                     self.leases.end(sleeper, Status.FAILED, self.clock.now, {"error": {"code": "x"}})
                 case "erase":
-                    self.jobs.erase(sleeper, self.clock.now)
+                    self.jobs.erase(sleeper, self.clock.now, {})
         except LeaseLost:
             assert not still_its
             assert self.job() == before

@@ -15,9 +15,11 @@ from chalicelib.process.worker import Worker, failure_of
 from chalicelib.store import keys
 from chalicelib.store.items import deposit_to_item, job_to_item
 from chalicelib.store.leases import Leases
-from tests.chalicelib.examples import NOW, Clock, Facts, a_deposit, a_revocation, an_id
+from tests.chalicelib.examples import NOW, Clock, Facts, a_deposit, a_revocation, alone, an_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from chalicelib.model.token import Token
     from chalicelib.store.jobs import Jobs
     from chalicelib.store.table import Table
@@ -38,14 +40,14 @@ class Breaking:
     def deposit(self, token_id: str) -> Any:
         return self.jobs.deposit(token_id)
 
-    def settle(self, job: Job, token: Token, now: int) -> Status | None:
-        return self.jobs.settle(job, token, now)
+    def settle(self, job: Job, token: Token, now: int, refresh_at: int | None) -> Status | None:
+        return self.jobs.settle(job, token, now, refresh_at)
 
-    def erase(self, revocation: Job, now: int) -> None:
+    def erase(self, revocation: Job, now: int, told: Mapping[str, object]) -> None:
         self.asked.append(revocation.id)
         if self.errors:
             raise self.errors.pop(0)
-        self.jobs.erase(revocation, now)
+        self.jobs.erase(revocation, now, told)
 
 
 @dataclass
@@ -76,6 +78,7 @@ def bench(  # noqa: PLR0917  its parts are fixtures
 ) -> Bench:
     outcomes = Breaking(jobs)
     worker = Worker(
+        **alone(),
         outcomes=outcomes,
         leases=Leases(table),
         queue=WorkQueue(cloud.client("sqs"), queue_url),
@@ -221,9 +224,9 @@ def test_a_wait_longer_than_the_queue_holds_is_left_to_the_sweep(bench: Bench, r
 
 def test_a_cancelled_job_is_let_go_by_its_worker(bench: Bench, revocation: Job) -> None:
     class CancelledMeanwhile(Breaking):
-        def erase(self, revocation: Job, now: int) -> None:
+        def erase(self, revocation: Job, now: int, told: Mapping[str, object]) -> None:
             Leases(bench.table).end_as_seen(self.job(revocation.id), Status.CANCELLED, now, {"result": {}})
-            super().erase(revocation, now)
+            super().erase(revocation, now, told)
 
     bench.worker = replace(bench.worker, outcomes=CancelledMeanwhile(bench.outcomes.jobs))
 
@@ -251,7 +254,7 @@ def test_a_record_that_comes_while_the_worker_holds_the_job_changes_nothing(benc
     bench.table.put(deposit_to_item(deposit))
     held = Leases(bench.table).claim(deposit.job, "worker-b", NOW)
 
-    ended = bench.outcomes.settle(deposit.job, deposit.token, NOW)
+    ended = bench.outcomes.settle(deposit.job, deposit.token, NOW, None)
 
     assert held is not None
     assert ended is None

@@ -247,7 +247,7 @@ def test_a_job_leaves_the_index_of_open_jobs_when_it_ends(jobs: Jobs, table: Tab
     settle(jobs, a_deposit(1))  # superseded
     jobs.revoke(a_deposit(3), a_revocation(4, a_token(3)), NOW)
     settle(jobs, a_deposit(3))  # cancelled
-    jobs.erase(Leases(table).claim(jobs.job(an_id(4)), "worker-a", NOW), NOW)
+    jobs.erase(Leases(table).claim(jobs.job(an_id(4)), "worker-a", NOW), NOW, {})
 
     assert open_index(table) == []
 

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.model.branch_key import WrappedKey
+from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Status
 from chalicelib.model.quarantine import Sighting
 from chalicelib.store.attributes import from_attributes
 from chalicelib.store.branch_keys import BranchKeys
 from chalicelib.store.connections import Connections
 from chalicelib.store.leases import Leases
+from chalicelib.store.limits import Limits
 from chalicelib.store.policies import Policies
+from chalicelib.store.providers import Providers
 from chalicelib.store.quarantine import Quarantine
 from chalicelib.store.tickets import Tickets
 from tests.chalicelib.examples import NOW, a_connection, a_deposit, a_place, a_revocation, a_watch
+from tests.chalicelib.model.test_renewal import provider
 from tests.guards.project import ROOT, TEMPLATE
 
 if TYPE_CHECKING:
@@ -26,17 +30,17 @@ if TYPE_CHECKING:
     from chalicelib.store.jobs import Jobs
     from chalicelib.store.table import Table
 
-KINDS = {"job", "current", "branch_key", "policy", "ticket", "connection", "watch", "quarantine"}
+KINDS = {"job", "current", "branch_key", "policy", "ticket", "connection", "watch", "quarantine", "provider", "limit"}
 INDEXES = {one["IndexName"]: one for one in TEMPLATE["Resources"]["Table"]["Properties"]["GlobalSecondaryIndexes"]}
 
 
 @pytest.fixture
 def full(table: Table, jobs: Jobs) -> Table:
     """Return a table with an item of every kind as the service writes it, and jobs that stand in every index."""
-    for number, provider in enumerate(("google", "slack", "github", "hybris"), 1):
-        jobs.accept(a_deposit(number, place=a_place(provider=provider)))
+    for number, name in enumerate(("google", "slack", "github", "hybris"), 1):
+        jobs.accept(a_deposit(number, place=a_place(provider=name)))
     deposits = [jobs.deposit(a_deposit(number).job.id) for number in (1, 2, 3)]
-    jobs.settle(deposits[0].job, deposits[0].token, NOW)
+    jobs.settle(deposits[0].job, deposits[0].token, NOW, NOW // SECOND)
     Leases(table).end_as_seen(deposits[1].job, Status.FAILED, NOW, {"error": {"code": "x"}})
     jobs.revoke(deposits[2], a_revocation(9, deposits[2].token), NOW)
     Connections(table).join(a_connection())
@@ -46,6 +50,8 @@ def full(table: Table, jobs: Jobs) -> Table:
     )
     BranchKeys(table).add(WrappedKey(environment="e", domain="d", version=1, wrapped=b"w", check=b"c"))
     Quarantine(table).sighted(Sighting(source="work", pointer="p", job_id="j", reason="r", is_final=True), NOW)
+    Providers(table).put(provider(), None, None)
+    Limits(table, now=lambda: NOW, pause=lambda _: None, chance=lambda: 0.0).enter(provider(), "job")
     return table
 
 

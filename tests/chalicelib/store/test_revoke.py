@@ -157,7 +157,7 @@ def deleted(jobs: Jobs, table: Table) -> Job:
 
 
 def test_erasing_removes_the_secret_and_ends_the_revocation(jobs: Jobs, table: Table) -> None:
-    jobs.erase(deleted(jobs, table), NOW + 9)
+    jobs.erase(deleted(jobs, table), NOW + 9, {})
 
     assert "sealed" not in table.get(keys.job_key(an_id(1)))
     assert jobs.deposit(an_id(1)).sealed is None
@@ -167,11 +167,11 @@ def test_erasing_removes_the_secret_and_ends_the_revocation(jobs: Jobs, table: T
 
 def test_erasing_again_changes_nothing(jobs: Jobs, table: Table) -> None:
     claimed = deleted(jobs, table)
-    jobs.erase(claimed, NOW)
+    jobs.erase(claimed, NOW, {})
     before = table.get(keys.job_key(an_id(2)))
 
     with pytest.raises(LeaseLost):
-        jobs.erase(claimed, NOW + 99)
+        jobs.erase(claimed, NOW + 99, {})
 
     assert table.get(keys.job_key(an_id(2))) == before
 
@@ -182,7 +182,7 @@ def test_erasing_what_nobody_claimed_is_refused(jobs: Jobs) -> None:
     revocation = jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
 
     with pytest.raises(LeaseLost):
-        jobs.erase(revocation, NOW)
+        jobs.erase(revocation, NOW, {})
 
     assert jobs.deposit(an_id(1)).sealed is not None
 
@@ -192,7 +192,7 @@ def test_a_worker_whose_lease_another_took_erases_nothing(jobs: Jobs, table: Tab
     Leases(table).claim(late, "worker-b", NOW + LEASE)
 
     with pytest.raises(LeaseLost):
-        jobs.erase(late, NOW + LEASE)
+        jobs.erase(late, NOW + LEASE, {})
 
     assert jobs.deposit(an_id(1)).sealed is not None
     assert jobs.job(an_id(2)).owner == "worker-b"
@@ -202,9 +202,9 @@ def test_erasing_after_the_table_has_let_the_token_go_ends_the_revocation(jobs: 
     claimed = deleted(jobs, table)
     table.delete(keys.job_key(an_id(1)))
 
-    jobs.erase(claimed, NOW)
+    jobs.erase(claimed, NOW, {})
     with pytest.raises(LeaseLost):
-        jobs.erase(claimed, NOW)
+        jobs.erase(claimed, NOW, {})
 
     assert jobs.job(an_id(2)).status == "SUCCEEDED"
     assert table.get(keys.job_key(an_id(1))) is None
@@ -215,7 +215,7 @@ def test_a_revocation_that_another_worker_ends_meanwhile_is_ended_once(jobs: Job
     table.delete(keys.job_key(an_id(1)))
 
     with pytest.raises(LeaseLost):
-        restless(table, "update", lambda: jobs.erase(claimed, NOW)).erase(claimed, NOW + 9)
+        restless(table, "update", lambda: jobs.erase(claimed, NOW, {})).erase(claimed, NOW + 9, {})
 
     assert jobs.job(an_id(2)).updated_at == NOW
 
@@ -225,7 +225,7 @@ def test_16_at_once_erase_it_once(jobs: Jobs, table: Table, pool: Executor) -> N
 
     def erased(_: int) -> bool:
         try:
-            jobs.erase(claimed, NOW)
+            jobs.erase(claimed, NOW, {})
         except LeaseLost:
             return False
         return True
@@ -273,7 +273,7 @@ def test_a_message_for_an_earlier_token_of_the_same_id_erases_nothing_of_the_lat
     held = Leases(table).claim(late, "worker-a", NOW)
     assert held is not None
 
-    jobs.erase(held, NOW)
+    jobs.erase(held, NOW, {})
 
     assert jobs.deposit(deposit.token.id).sealed == deposit.sealed
     assert jobs.job(late.id).status is Status.SUCCEEDED

@@ -56,7 +56,7 @@ def test_nothing_but_what_says_so_is_cached() -> None:
     assert answers.ok({}, cached_for=300).headers["Cache-Control"] == "public, max-age=300"
     for answer in (
         answers.record(a_token(), NOW),
-        answers.secret(a_token(), Secret(access_token="x"), NOW),
+        answers.collected((a_token(), Secret(access_token="x")), NOW),
         answers.job(a_job()),
         answers.jobs([a_job()], None, Wanted()),
     ):
