@@ -16,8 +16,6 @@ from chalicelib import log
 from chalicelib.config import Settings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from chalicelib.admit.bearer import Verifier
     from chalicelib.collect.lists import Lists
     from chalicelib.collect.read import Counter
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from chalicelib.intake.control import Control
     from chalicelib.intake.delete import Deletion
     from chalicelib.intake.providers import Registrar
-    from chalicelib.model.token import Token
     from chalicelib.notify.post import ConnectionsApi
     from chalicelib.notify.sockets import Sockets, Usher
     from chalicelib.notify.tell import Teller
@@ -40,6 +37,7 @@ if TYPE_CHECKING:
     from chalicelib.renew.providers import KnownProviders, TrustedProviders
     from chalicelib.renew.revoke import Revocation
     from chalicelib.renew.schedule import Schedule
+    from chalicelib.renew.settle import Settling
     from chalicelib.seal.sealer import Sealer
     from chalicelib.store.connections import Connections
     from chalicelib.store.jobs import Jobs
@@ -149,15 +147,11 @@ class Wiring:
         return TrustedProviders(self.known_providers, self.sealer)
 
     @cached_property
-    def refresh_at(self) -> Callable[[Token], int | None]:
-        """Tells when a token is due for its refresh (epoch seconds). No read for one without a refresh token."""
-        from chalicelib.model.renewal import scheduled  # noqa: PLC0415
+    def settling(self) -> Settling:
+        """Settles tokens."""
+        from chalicelib.renew.settle import Settling  # noqa: PLC0415
 
-        def due(token: Token) -> int | None:
-            known = self.known_providers.known(token.place.provider) if token.has_refresh_token else None
-            return scheduled(token, known)
-
-        return due
+        return Settling(jobs=self.jobs, providers=self.known_providers, new_id=self._new_id)
 
     @cached_property
     def lists(self) -> Lists:
@@ -172,7 +166,7 @@ class Wiring:
         """Moves jobs on."""
         from chalicelib.process.steps import Steps  # noqa: PLC0415
 
-        return Steps(outcomes=self.jobs, queue=self.queue, refresh_at=self.refresh_at, now=now, fact=log.fact)
+        return Steps(settle=self.settling, queue=self.queue, now=now, fact=log.fact)
 
     @cached_property
     def queue(self) -> WorkQueue:
@@ -216,7 +210,7 @@ class Wiring:
             queue=self.queue,
             refresh=self.refresh,
             revoke=self.revocation,
-            refresh_at=self.refresh_at,
+            settle=self.settling,
             now=now,
             chance=random.random,
             owner=secrets.token_hex(8),

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from chalicelib.model.token import Token
 
 
-class Outcomes(Protocol):
-    """Where a settled token is written, with its job's end, in one transaction."""
+class Settle(Protocol):
+    """How a token is made its place's current one, with its job's end, in one transaction."""
 
-    def settle(self, job: Job, token: Token, now: int, refresh_at: int | None) -> Status | None:
-        """Make a token current, to be refreshed on schedule at `refresh_at`; None when the job had ended before."""
+    def __call__(self, job: Job, token: Token, now: int) -> Status | None:
+        """Return None when the job had ended before."""
 
 
 class Queue(Protocol):
@@ -32,15 +32,10 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Steps:
-    """The verb of the stream's first consumer.
+    """The verb of the stream's first consumer. `fact` logs an outcome; `now` is in microseconds."""
 
-    `refresh_at` tells when a token is due for its refresh (epoch seconds), None for never. `fact` logs an outcome;
-    `now` is in microseconds.
-    """
-
-    outcomes: Outcomes
+    settle: Settle
     queue: Queue
-    refresh_at: Callable[[Token], int | None]
     now: Callable[[], int]
     fact: Callable[..., None]
 
@@ -64,7 +59,7 @@ class Steps:
         if token is None:
             raise Unreadable("a token.store job without its token")
         now = self.now()
-        ended = self.outcomes.settle(job, token, now, self.refresh_at(token))
+        ended = self.settle(job, token, now)
         if ended is None:
             self.fact("job.repeated", job=job.id, type=job.type)
         else:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from chalicelib.model.deposit import Deposit
     from chalicelib.model.job import Job
-    from chalicelib.model.token import Token
+    from chalicelib.process.steps import Settle
 
 LONGEST_DELAY = 900
 """Seconds: the longest that SQS holds a message back. What waits longer is sent by the sweep."""
@@ -49,9 +49,6 @@ class Outcomes(Protocol):
 
     def deposit(self, token_id: str) -> Deposit:
         """Raise NotFound if there is none."""
-
-    def settle(self, job: Job, token: Token, now: int, refresh_at: int | None) -> Status | None:
-        """Make a token current, to be refreshed on schedule at `refresh_at`; None when the job had ended before."""
 
     def erase(self, revocation: Job, now: int, told: Mapping[str, object]) -> None:
         """Erase a deleted token's secret; the result says what the provider was `told`. Raises LeaseLost."""
@@ -91,7 +88,7 @@ class Queue(Protocol):
 class Worker:
     """The verb of the queue's consumer. `chance` gives a number from [0, 1), `owner` names this process.
 
-    `refresh` and `revoke` call the token's provider; `refresh_at` tells when a token is due for its refresh.
+    `refresh` and `revoke` call the token's provider.
     """
 
     outcomes: Outcomes
@@ -99,7 +96,7 @@ class Worker:
     queue: Queue
     refresh: Refresh
     revoke: Callable[[Job], Mapping[str, object]]
-    refresh_at: Callable[[Token], int | None]
+    settle: Settle
     now: Callable[[], int]
     chance: Callable[[], float]
     owner: str
@@ -158,8 +155,7 @@ class Worker:
             case Type.REFRESH:
                 self.refresh(job)
             case Type.STORE:  # its stream record never came, or failed
-                token = self.outcomes.deposit(job.id).token
-                ended = self.outcomes.settle(job, token, self.now(), self.refresh_at(token))
+                ended = self.settle(job, self.outcomes.deposit(job.id).token, self.now())
                 if ended is None:
                     raise LeaseLost
                 self._settled("job.settled", job, status=ended)

@@ -9,8 +9,8 @@ from chalicelib.errors import Conflict, LeaseLost, NotFound
 from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Job, Status, Type
 from chalicelib.model.token import KEEP_RECORD
-from chalicelib.store import keys
-from chalicelib.store.endings import OURS, ended, ended_ours, ours
+from chalicelib.store import keys, settling
+from chalicelib.store.endings import ended_ours
 from chalicelib.store.items import (
     TOKEN_ATTRIBUTES,
     current_from_item,
@@ -21,26 +21,15 @@ from chalicelib.store.items import (
     job_to_item,
     token_from_image,
 )
+from chalicelib.store.settling import NEW, NEWER
 from chalicelib.store.table import ConditionFailed, TransactionCancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from chalicelib.model.deposit import Deposit
     from chalicelib.model.token import Place, Token
     from chalicelib.store.table import Table
-
-NEW = "attribute_not_exists(pk)"
-"""Nobody stored a job under this id before: a key's second use, or our own lost first write, fails here."""
-
-STILL_PENDING = "#status = :pending"
-"""The job was neither finished nor claimed: a second delivery of the same record changes nothing."""
-
-KEPT = "attribute_not_exists(revoked_at)"
-"""Nobody deleted the token before it was settled."""
-
-NEWER = "attribute_not_exists(pk) OR #rank < :rank"
-"""No token accepted later stands in this place already: newest wins, in whatever order records come."""
 
 NOT_YET_REVOKED_AS_SEEN = "attribute_exists(pk) AND attribute_not_exists(revoked_at) AND #status = :seen"
 """Nobody deleted the token, and it was not settled between our reading of its place and this write."""
@@ -95,18 +84,16 @@ class Jobs:
         Returns the status that the job ended in: SUCCEEDED (also when a newer token stands there already, which
         the result says), CANCELLED when the token was deleted meanwhile; None when it had ended before.
         """
-        current = self._table.put_operation(current_to_item(token), condition=NEWER, names=_RANK, rank=token.rank)
-        try:
-            ending = self._table.update_operation(**_settled(job, now, current=True, refresh_at=refresh_at))
-            self._table.transact([ending, current])
-        except TransactionCancelled as cancelled:
-            job_refused, superseded = cancelled.failed
-            if job_refused:
-                return self._refused_settling(job, cancelled.items[0], now)
-            if not superseded:
-                raise
-            return self._end_superseded(job, now)
-        return Status.SUCCEEDED
+        return settling.settle(self._table, job, token, now, refresh_at)
+
+    def settle_instead(
+        self, job: Job, token: Token, now: int, *, refresh_at: int | None, revoking: Callable[[Token], Job]
+    ) -> Status | None:
+        """Settle as `settle` does, and delete the token that stood in the place, all in one transaction.
+
+        `revoking` returns the job that revokes it.
+        """
+        return settling.settle_instead(self._table, job, token, now, refresh_at=refresh_at, revoking=revoking)
 
     def revoke(self, deposit: Deposit, revocation: Job, now: int) -> Job:
         """Take the token from its readers and leave a job to do the rest, in one transaction.
@@ -216,50 +203,3 @@ class Jobs:
             self._table.update(**ending)
         except ConditionFailed:
             raise LeaseLost from None
-
-    def _end_superseded(self, job: Job, now: int) -> Status | None:
-        try:
-            self._table.update(**_settled(job, now, current=False))
-        except ConditionFailed as refused:
-            return self._refused_settling(job, refused.item, now)
-        return Status.SUCCEEDED
-
-    def _refused_settling(self, job: Job, stored: Mapping[str, object] | None, now: int) -> Status | None:
-        """End the job as CANCELLED if its token was deleted before it was settled; else it is not ours to end."""
-        if stored is None or "revoked_at" not in stored or stored.get("status") != job.status:
-            return None
-        try:
-            self._table.update(**_cancelled(job, now))
-        except ConditionFailed:
-            return None
-        return Status.CANCELLED
-
-
-def _settled(job: Job, now: int, *, current: bool, refresh_at: int | None = None) -> dict[str, Any]:
-    """Return the update that ends a settled job: one that the stream brings, or one that the worker has claimed."""
-    condition, operands = _mine(job)
-    also_set = ", attempts = attempts + :one" if job.status is Status.PENDING else ""
-    if refresh_at is not None:
-        also_set += ", refresh_shard = :refresh_shard, refresh_at = :refresh_at"
-        operands |= {"refresh_shard": keys.refresh_shard(job.id), "refresh_at": refresh_at}
-    return ended(
-        job,
-        Status.SUCCEEDED,
-        now,
-        {"result": {"current": current}},
-        condition=f"{condition} AND {KEPT}",
-        operands=operands,
-        also_set=also_set,
-    )
-
-
-def _cancelled(job: Job, now: int) -> dict[str, Any]:
-    condition, operands = _mine(job)
-    outcome = {"result": {"reason": "token_deleted"}}
-    return ended(job, Status.CANCELLED, now, outcome, condition=condition, operands=operands)
-
-
-def _mine(job: Job) -> tuple[str, dict[str, object]]:
-    if job.status is Status.PENDING:
-        return STILL_PENDING, {"pending": Status.PENDING}
-    return OURS, ours(job)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.clock import SECOND
 from chalicelib.model.deposit import Deposit
 from chalicelib.model.job import Job, Status, Type, first_job
 from chalicelib.model.token import Place, Token
 from chalicelib.model.watch import Connection, Scope, Watch
+
+if TYPE_CHECKING:
+    from chalicelib.store.jobs import Jobs
 
 NOW = 1_800_000_000 * SECOND
 """2027-01-15T08:00:00Z."""
@@ -126,6 +129,6 @@ class NobodyRefreshes:
         raise AssertionError(f"{requester} refreshes {token.id}")
 
 
-def alone() -> dict[str, Any]:
+def alone(jobs: Jobs) -> dict[str, Any]:
     """Return the parts of a worker that has no provider to call."""
-    return {"refresh": NobodyRefreshes(), "revoke": lambda _: {}, "refresh_at": lambda _: None}
+    return {"refresh": NobodyRefreshes(), "revoke": lambda _: {}, "settle": jobs.settle}

@@ -101,9 +101,8 @@ def test_20000_tokens_with_one_expiry_stay_under_their_providers_limit_and_none_
         latest = max(latest, free)
         minutes[int(free - start) // 60] += 1
 
-    bars = [
-        f"  minute {at:2} {'#' * (minutes[at] // 20)} {minutes[at]}" for at in range(min(minutes), max(minutes) + 1)
-    ]
+    span = range(min(minutes), max(minutes) + 1)
+    bars = [f"  minute {at:2} {'#' * (minutes[at] // 20)} {minutes[at]}" for at in span]
     show(capsys, "refreshes a minute of 20,000 tokens that expire in one (limit 900):", *bars)
     assert max(minutes.values()) <= 60 * bears.per_second
     assert latest < expires_at

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def steps(jobs: Jobs, cloud: LiveCloud, queue_url: str, clock: Clock, facts: Facts) -> Steps:
     return Steps(
-        outcomes=jobs,
+        settle=jobs.settle,
         queue=WorkQueue(cloud.client("sqs"), queue_url),
-        refresh_at=lambda _: None,
         now=clock,
         fact=facts,
     )
@@ -40,7 +39,7 @@ def worker(  # noqa: PLR0917  its parts are fixtures
     jobs: Jobs, table: Table, cloud: LiveCloud, queue_url: str, clock: Clock, facts: Facts
 ) -> Worker:
     return Worker(
-        **alone(),
+        **alone(jobs),
         outcomes=jobs,
         leases=Leases(table),
         queue=WorkQueue(cloud.client("sqs"), queue_url),

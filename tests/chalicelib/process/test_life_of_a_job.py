@@ -29,7 +29,6 @@ from tests.chalicelib.examples import NOW, Clock, Facts, a_deposit, a_revocation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from chalicelib.model.token import Token
     from chalicelib.store.table import Table
 
 ADMIN = Caller(
@@ -52,9 +51,6 @@ class Flaky:
 
     def deposit(self, token_id: str) -> Any:
         return self.jobs.deposit(token_id)
-
-    def settle(self, job: Job, token: Token, now: int, refresh_at: int | None) -> Status | None:
-        return self.jobs.settle(job, token, now, refresh_at)
 
     def erase(self, revocation: Job, now: int, told: Mapping[str, object]) -> None:
         if self.error is not None:
@@ -102,7 +98,7 @@ class LifeOfAJob(RuleBasedStateMachine):
     def work(self, error: Exception | None) -> None:
         self.outcomes.error = error
         Worker(
-            **alone(),
+            **alone(self.jobs),
             outcomes=self.outcomes,
             leases=self.leases,
             queue=self.queue,

@@ -105,7 +105,7 @@ def test_a_stored_token_without_its_record_is_unreadable(steps: Steps) -> None:
 
 def test_a_queue_that_does_not_answer_fails_the_record(jobs: Jobs, clock: Clock, facts: Facts) -> None:
     nobody = WorkQueue(environment.client("sqs", "http://127.0.0.1:9"), "http://127.0.0.1:9/000000000000/any")
-    steps = Steps(outcomes=jobs, queue=nobody, refresh_at=lambda _: None, now=clock, fact=facts)
+    steps = Steps(settle=jobs.settle, queue=nobody, now=clock, fact=facts)
 
     with pytest.raises(Unavailable):
         steps.advance(JobChange(before=None, after=a_revocation(2, a_token(1)), token=None))

@@ -20,7 +20,6 @@ from tests.chalicelib.examples import NOW, Clock, Facts, a_deposit, a_revocation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from chalicelib.model.token import Token
     from chalicelib.store.jobs import Jobs
     from chalicelib.store.table import Table
     from devtool.testing import LiveCloud
@@ -39,9 +38,6 @@ class Breaking:
 
     def deposit(self, token_id: str) -> Any:
         return self.jobs.deposit(token_id)
-
-    def settle(self, job: Job, token: Token, now: int, refresh_at: int | None) -> Status | None:
-        return self.jobs.settle(job, token, now, refresh_at)
 
     def erase(self, revocation: Job, now: int, told: Mapping[str, object]) -> None:
         self.asked.append(revocation.id)
@@ -78,7 +74,7 @@ def bench(  # noqa: PLR0917  its parts are fixtures
 ) -> Bench:
     outcomes = Breaking(jobs)
     worker = Worker(
-        **alone(),
+        **alone(jobs),
         outcomes=outcomes,
         leases=Leases(table),
         queue=WorkQueue(cloud.client("sqs"), queue_url),
@@ -254,7 +250,7 @@ def test_a_record_that_comes_while_the_worker_holds_the_job_changes_nothing(benc
     bench.table.put(deposit_to_item(deposit))
     held = Leases(bench.table).claim(deposit.job, "worker-b", NOW)
 
-    ended = bench.outcomes.settle(deposit.job, deposit.token, NOW, None)
+    ended = bench.outcomes.jobs.settle(deposit.job, deposit.token, NOW)
 
     assert held is not None
     assert ended is None

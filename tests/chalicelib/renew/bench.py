@@ -10,7 +10,6 @@ from chalicelib.model.clock import SECOND
 from chalicelib.model.deposit import Deposit
 from chalicelib.model.job import Job, Type, first_job
 from chalicelib.model.provider import AuthMethod, Credential, Provider, sealed_under
-from chalicelib.model.renewal import scheduled
 from chalicelib.model.token import Secret, Token
 from chalicelib.outbound.http import Outside
 from chalicelib.process.messages import WorkQueue
@@ -20,6 +19,7 @@ from chalicelib.renew.begin import Refresher
 from chalicelib.renew.oauth import OAuth
 from chalicelib.renew.providers import KnownProviders, TrustedProviders
 from chalicelib.renew.revoke import Revocation
+from chalicelib.renew.settle import Settling
 from chalicelib.store.jobs import Jobs
 from chalicelib.store.leases import Leases
 from chalicelib.store.limits import Limits
@@ -89,8 +89,7 @@ class Bench:
         sealed, version = self.sealer.seal(secret.to_bytes(), token.place, token.id)
         job = first_job(token.id, Type.STORE, token, requester=token.requester, now=NOW)
         self.jobs.accept(Deposit(job=job, token=token, sealed=sealed, body_mark=b"m", key_version=version))
-        known = self.providers.get(token.place.provider)
-        self.jobs.settle(job, token, NOW, scheduled(token, known[0] if known else None))
+        self.settling(job, token, NOW)
         return token
 
     @property
@@ -112,6 +111,10 @@ class Bench:
             refresher=self.refresher,
             now=self.clock,
         )
+
+    @property
+    def settling(self) -> Settling:
+        return Settling(jobs=self.jobs, providers=self.known, new_id=self.new_id)
 
     def parts(self) -> dict[str, Any]:
         outside = Outside(allow_private=True)
@@ -135,7 +138,7 @@ class Bench:
             queue=WorkQueue(self.sqs, self.queue_url),
             refresh=self.refresh(**changes),
             revoke=Revocation(**self.parts()),
-            refresh_at=lambda _: None,
+            settle=self.settling,
             now=self.clock,
             chance=lambda: 0.0,
             owner="worker-a",

@@ -9,12 +9,12 @@ import pytest
 
 from chalicelib.errors import NeedsReauth, NotFound, NotRefreshable, TokenExpired, TokenRevoked, TooShortLived
 from chalicelib.model.clock import SECOND
-from chalicelib.model.job import Job, Status
+from chalicelib.model.job import Job, Status, Type, first_job
 from chalicelib.model.token import TokenStatus
 from chalicelib.renew.schedule import Schedule
 from chalicelib.store import keys
 from chalicelib.store.refresh_due import RefreshDue
-from tests.chalicelib.examples import NOW, a_place, a_revocation, an_id
+from tests.chalicelib.examples import HOOK, NOW, a_place, a_revocation, an_id
 from tests.chalicelib.model.test_caller import caller
 from tests.chalicelib.renew.bench import HER, Bench, later_place
 
@@ -251,3 +251,73 @@ def test_without_a_place_to_revoke_at_a_token_is_erased_all_the_same(bench: Benc
     bench.worker().work(job.id)
 
     assert bench.job(job).result == {"erased": True}
+
+
+def test_a_token_that_is_replaced_is_revoked_where_its_provider_wants_it(bench: Bench) -> None:
+    bench.configure(revoke_replaced=True)
+    old = bench.hand_in(1)
+    secret = bench.secret(old)
+
+    new = bench.hand_in(2)
+
+    assert bench.token(old).status_at(NOW) is TokenStatus.REVOKED
+    assert bench.counter.current_record(HER, new.place).id == new.id
+    revocation = bench.table.get(keys.job_key(old.id))["revocation"]
+    bench.worker().work(revocation)
+    assert bench.played.revoked[0] == ("refresh_token", secret.refresh_token)
+    assert bench.jobs.job(revocation).result == {"erased": True, "revoked": True}
+    assert bench.token(new).status_at(NOW) is TokenStatus.ACTIVE
+
+
+def test_a_second_delivery_of_what_replaced_a_token_changes_nothing(bench: Bench) -> None:
+    bench.configure(revoke_replaced=True)
+    bench.hand_in(1)
+    new = bench.hand_in(2)
+    job = first_job(new.id, Type.STORE, new, requester=HOOK, now=NOW)
+    before = bench.table.get(keys.job_key(an_id(1)))
+
+    assert bench.settling(job, new, NOW) is None
+
+    assert bench.table.get(keys.job_key(an_id(1))) == before
+
+
+def test_an_older_token_that_comes_late_replaces_nothing(bench: Bench) -> None:
+    bench.configure(revoke_replaced=True)
+    newer = bench.hand_in(2)
+
+    bench.hand_in(1)
+
+    assert bench.counter.current_record(HER, newer.place).id == newer.id
+    assert bench.token(newer).status_at(NOW) is TokenStatus.ACTIVE
+
+
+def test_a_token_that_was_deleted_before_it_was_replaced_is_deleted_once(bench: Bench) -> None:
+    bench.configure(revoke_replaced=True)
+    old = bench.hand_in(1)
+    first = bench.jobs.revoke(bench.jobs.deposit(old.id), a_revocation(9, old), NOW)
+
+    new = bench.hand_in(2)
+
+    assert bench.table.get(keys.job_key(old.id))["revocation"] == first.id
+    assert bench.counter.current_record(HER, new.place).id == new.id
+
+
+def test_without_the_wish_a_replaced_token_stays_as_it_is(bench: Bench) -> None:
+    bench.configure()
+    old = bench.hand_in(1)
+
+    bench.hand_in(2)
+
+    assert bench.token(old).status_at(NOW) is TokenStatus.ACTIVE
+
+
+@pytest.mark.slow
+def test_16_that_replace_each_other_at_once_leave_one(bench: Bench) -> None:
+    bench.configure(revoke_replaced=True)
+    with ThreadPoolExecutor(16) as pool:
+        tokens = list(pool.map(bench.hand_in, range(1, 17)))
+
+    alive = [token.id for token in tokens if bench.token(token).revoked_at is None]
+    current = bench.counter.current_record(HER, tokens[0].place).id
+    assert current == tokens[-1].id  # the newest: of one moment, the highest id
+    assert current in alive

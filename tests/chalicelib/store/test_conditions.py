@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.store import endings, leases
+from chalicelib.store import endings, leases, limits, renewals, settling
 from chalicelib.store import jobs as module
 from chalicelib.store.table import ConditionFailed
 
@@ -21,18 +21,18 @@ SEEING = {"names": STATUS, "seen_status": "PENDING", "seen_rev": 7}
 CONDITIONS: dict[str, tuple[str, dict[str, object], dict[str, object], dict[str, object]]] = {
     # the condition; an item that it holds for; one that it does not hold for; its operands
     "STILL_PENDING, ended": (
-        module.STILL_PENDING,
+        settling.STILL_PENDING,
         {"status": "PENDING", "revoked_at": 1},
         {"status": "SUCCEEDED"},
         {"names": {"#status": "status"}, "pending": "PENDING"},
     ),
     "STILL_PENDING, claimed": (
-        module.STILL_PENDING,
+        settling.STILL_PENDING,
         {"status": "PENDING"},
         {"status": "IN_PROGRESS"},
         {"names": {"#status": "status"}, "pending": "PENDING"},
     ),
-    "KEPT": (module.KEPT, {"status": "PENDING"}, {"status": "PENDING", "revoked_at": 1}, {}),
+    "KEPT": (settling.KEPT, {"status": "PENDING"}, {"status": "PENDING", "revoked_at": 1}, {}),
     "CLAIMABLE, waiting": (
         leases.CLAIMABLE,
         {"status": "PENDING", "attempts": 2},
@@ -88,13 +88,13 @@ CONDITIONS: dict[str, tuple[str, dict[str, object], dict[str, object], dict[str,
         SEEING,
     ),
     "NEWER": (
-        module.NEWER,
+        settling.NEWER,
         {"rank": "0000000000000001#b"},
         {"rank": "0000000000000002#b"},
         {"names": {"#rank": "rank"}, "rank": "0000000000000002#a"},
     ),
     "NEWER, itself": (
-        module.NEWER,
+        settling.NEWER,
         {"rank": "0000000000000002#0"},
         {"rank": "0000000000000002#a"},
         {"names": {"#rank": "rank"}, "rank": "0000000000000002#a"},
@@ -112,6 +112,46 @@ CONDITIONS: dict[str, tuple[str, dict[str, object], dict[str, object], dict[str,
         {"names": {"#status": "status"}, "seen": "PENDING"},
     ),
     "STILL_CURRENT": (module.STILL_CURRENT, {"token_id": "a"}, {"token_id": "b"}, {"id": "a"}),
+    "STANDS_AS_SEEN": (settling.STANDS_AS_SEEN, {"token_id": "a"}, {"token_id": "b"}, {"seen": "a"}),
+    "THERE_AND_KEPT": (settling.THERE_AND_KEPT, {"sealed": "x"}, {"revoked_at": 1}, {}),
+    "REFRESHED_BY_THIS": (leases.REFRESHED_BY_THIS, {"refresh_job": "a"}, {"refresh_job": "b"}, {"job": "a"}),
+    "NOBODY_REFRESHES": (renewals.NOBODY_REFRESHES, {"generation": 2}, {"refresh_job": "a"}, {}),
+    "THAT_ONE_ENDED": (renewals.THAT_ONE_ENDED, {"refresh_job": "a"}, {"refresh_job": "b"}, {"ended": "a"}),
+    "REFRESHABLE": (renewals.REFRESHABLE, {"generation": 2}, {"reauth": {"code": "x", "at": 1}}, {}),
+    "BY_US, another attempt": (
+        renewals.BY_US,
+        {"journal": {"job": "a", "attempt": 2}},
+        {"journal": {"job": "a", "attempt": 3}},
+        {"names": {"#job": "job"}, "job": "a", "attempt": 2},
+    ),
+    "BY_US, another job": (
+        renewals.BY_US,
+        {"journal": {"job": "a", "attempt": 2}},
+        {"journal": {"job": "b", "attempt": 2}},
+        {"names": {"#job": "job"}, "job": "a", "attempt": 2},
+    ),
+    "BY_US, taken back": (
+        renewals.BY_US,
+        {"journal": {"job": "a", "attempt": 2}},
+        {"generation": 2},
+        {"names": {"#job": "job"}, "job": "a", "attempt": 2},
+    ),
+    "FREE": (
+        limits.FREE,
+        {"holder": "b", "held_until": 100},
+        {"holder": "b", "held_until": 101},
+        {"now": 100, "holder": "a"},
+    ),
+    "FREE, ours": (
+        limits.FREE,
+        {"holder": "a", "held_until": 101},
+        {"holder": "b", "held_until": 101},
+        {"now": 100, "holder": "a"},
+    ),
+    "HELD_BY_US": (limits.HELD_BY_US, {"holder": "a"}, {"holder": "b"}, {"holder": "a"}),
+    "SOON": (limits.SOON, {"next_turn": 103}, {"next_turn": 104}, {"now": 100, "latest": 103}),
+    "SOON, past": (limits.SOON, {"next_turn": 101}, {"next_turn": 100}, {"now": 100, "latest": 103}),
+    "PAST": (limits.PAST, {"next_turn": 100}, {"next_turn": 101}, {"now": 100}),
 }
 
 
@@ -148,8 +188,8 @@ def test_a_condition_says_what_it_means_where_nothing_stands(table: Table, name:
     item = {"pk": "x", "sk": "x"}
 
     if holds:
-        table.put(item, condition=getattr(module, name), **operands[name])
+        table.put(item, condition=getattr(settling, name), **operands[name])
         assert table.get(item) == item
     else:
         with pytest.raises(ConditionFailed):
-            table.put(item, condition=getattr(module, name), **operands[name])
+            table.put(item, condition=getattr(settling, name), **operands[name])

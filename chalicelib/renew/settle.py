@@ -1,0 +1,58 @@
+"""Settle a token as its provider is set up: when it is refreshed by itself, and what becomes of the one it replaces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from chalicelib.model.job import Job, Status, Type, first_job
+from chalicelib.model.renewal import scheduled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.model.provider import Provider
+    from chalicelib.model.token import Token
+
+REQUESTER = "cloakroom"
+"""Who asked for the revocation of a token that was replaced."""
+
+
+class Jobs(Protocol):
+    """Where tokens are settled: see `store.jobs`."""
+
+    def settle(self, job: Job, token: Token, now: int, refresh_at: int | None) -> Status | None: ...  # noqa: D102
+    def settle_instead(  # noqa: D102
+        self, job: Job, token: Token, now: int, *, refresh_at: int | None, revoking: Callable[[Token], Job]
+    ) -> Status | None: ...
+
+
+class Providers(Protocol):
+    """Providers by name."""
+
+    def known(self, name: str) -> Provider | None:
+        """Return None for one that nobody configured."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settling:
+    """How the stream and the worker settle tokens."""
+
+    jobs: Jobs
+    providers: Providers
+    new_id: Callable[[], str]
+
+    def __call__(self, job: Job, token: Token, now: int) -> Status | None:
+        """Make a token current; None when the job had ended before.
+
+        A token without a refresh token costs no look at its provider: nothing there would concern it.
+        """
+        provider = self.providers.known(token.place.provider) if token.has_refresh_token else None
+        refresh_at = scheduled(token, provider)
+        if provider is None or not provider.revoke_replaced:
+            return self.jobs.settle(job, token, now, refresh_at)
+
+        def revoking(replaced: Token) -> Job:
+            return first_job(self.new_id(), Type.REVOKE, replaced, requester=REQUESTER, now=now)
+
+        return self.jobs.settle_instead(job, token, now, refresh_at=refresh_at, revoking=revoking)
