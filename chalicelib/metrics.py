@@ -33,6 +33,7 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
     "token.accepted": (Metric(name="Accepted"),),
     "job.settled": (Metric(name="Settled", dimensions=_BY_TYPE), _ENDED),
     "token.erased": (Metric(name="Settled", dimensions=_BY_TYPE), _ENDED),
+    "token.refreshed": (Metric(name="Settled", dimensions=_BY_TYPE), _ENDED),
     "job.failed": (Metric(name="Failed", dimensions=("stage", "type", "code")), _ENDED),
     "job.cancelled": (Metric(name="Cancelled", dimensions=_BY_TYPE), _ENDED),
     "job.waits": (Metric(name="Retried", dimensions=_BY_TYPE),),

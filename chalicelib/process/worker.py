@@ -73,8 +73,8 @@ class Refresh(Protocol):
     def __call__(self, job: Job) -> None:
         """Raise LeaseLost, and what may be tried again."""
 
-    def stopped(self, job: Job, code: str, message: str) -> None:
-        """End a refresh that was tried often enough. Raises LeaseLost, NotFound."""
+    def stopped(self, job: Job, code: str, message: str, retry_after: int) -> None:
+        """End a refresh that was tried often enough; the provider asked for `retry_after` seconds. Raises LeaseLost."""
 
 
 class Queue(Protocol):
@@ -133,12 +133,11 @@ class Worker:
             self._step(job)
         except LeaseLost:
             raise
+        except NoTurn as refusal:
+            self._wait_for_turn(job, refusal)
         except Exception as error:  # noqa: BLE001  whatever a step meets is decided upon, never left to chance
             self.failure("attempt.failed", error, job=job.id, type=job.type, attempt=job.attempts)
-            if isinstance(error, NoTurn):
-                self._wait_for_turn(job, error)
-            else:
-                self._decided(job, failure_of(error))
+            self._decided(job, failure_of(error))
 
     def _wait_for_turn(self, job: Job, refusal: NoTurn) -> None:
         """Put a job off that its provider has no time for. Nothing was tried, so nothing counts."""
@@ -146,6 +145,7 @@ class Worker:
         not_before = due(job, now + max(1, refusal.retry_after) * SECOND)
         self.leases.wait(job, not_before, now, refusal.code, allowed=job.allowed + 1)
         self._remind(job, -(-(not_before - now) // SECOND))
+        self.fact("job.waits", job=job.id, type=job.type, code=refusal.code, attempt=job.attempts)
 
     def _step(self, job: Job) -> None:
         match job.type:
@@ -176,7 +176,7 @@ class Worker:
         )
         match decision:
             case Stop(code=code, message=message) if job.type is Type.REFRESH:
-                self.refresh.stopped(job, code, message)
+                self.refresh.stopped(job, code, message, failure.retry_after // SECOND)
             case Stop(code=code, message=message):
                 self.leases.end(job, Status.FAILED, now, {"error": {"code": code, "message": message}})
                 self._settled("job.failed", job, code=code)

@@ -36,6 +36,9 @@ LARGEST_EXTRA = 8_192
 WRITING = 20 * SECOND
 """How long the answer's write is tried (microseconds): with the call, well inside the worker's 60 s."""
 
+AGAIN = 900
+"""Seconds until a token whose refresh came to nothing for now is tried once more on schedule."""
+
 PAUSE = 1.0
 """Seconds between two tries."""
 
@@ -59,7 +62,9 @@ class Renewals(Protocol):
         self, job: Job, before: Token, after: Deposit, entry: Journal, now: int, refresh_at: int | None
     ) -> None: ...
     def needs_reauth(self, job: Job, token: Token, now: int, *, code: str, message: str) -> None: ...  # noqa: D102
-    def put_down(self, job: Job, token: Token, now: int, *, code: str, message: str) -> None: ...  # noqa: D102
+    def put_down(  # noqa: D102
+        self, job: Job, token: Token, now: int, *, code: str, message: str, again: int
+    ) -> None: ...
     def overtaken(  # noqa: D102
         self, job: Job, now: int, outcome: Mapping[str, Mapping[str, object]], *, to: Status
     ) -> None: ...
@@ -221,7 +226,7 @@ class Refresh:
                 return self._abandon(job, merged, provider, credential)
             else:
                 break
-        if _day(after.token.expires_at) != _day(deposit.token.expires_at):  # once a day: see `keep_place`
+        if _day(after.token) != _day(deposit.token):  # not with each refresh: see `keep_place`
             self.renewals.keep_place(after.token)
         self.fact(
             "token.refreshed",
@@ -254,9 +259,16 @@ class Refresh:
             self.endpoints.revoke(provider, credential, secret.refresh_token, "refresh_token")
         self._overtaken(job, Status.CANCELLED, {"reason": "token_deleted"})
 
-    def stopped(self, job: Job, code: str, message: str) -> None:
-        """End a refresh that was tried often enough, and say so on its token. Raises LeaseLost."""
-        self._put_down(job, self.tokens.deposit(job.about_token).token, code, message)
+    def stopped(self, job: Job, code: str, message: str, retry_after: int) -> None:
+        """End a refresh that was tried often enough, and say so on its token. Raises LeaseLost.
+
+        `retry_after` is what the provider asked for, in seconds.
+        """
+        try:
+            token = self.tokens.deposit(job.about_token).token
+        except NotFound:
+            return self._overtaken(job, Status.CANCELLED, {"reason": "token_gone"})
+        return self._put_down(job, token, code, message, retry_after=retry_after)
 
     def _grant_gone(self, job: Job, token: Token) -> None:
         present = self.tokens.deposit(token.id).token
@@ -269,8 +281,9 @@ class Refresh:
         self.renewals.needs_reauth(job, token, self.now(), code=code, message=message)
         self._failed(job, token, code)
 
-    def _put_down(self, job: Job, token: Token, code: str, message: str) -> None:
-        self.renewals.put_down(job, token, self.now(), code=code, message=message)
+    def _put_down(self, job: Job, token: Token, code: str, message: str, *, retry_after: int = 0) -> None:
+        again = max(AGAIN, retry_after)
+        self.renewals.put_down(job, token, self.now(), code=code, message=message, again=again)
         self._failed(job, token, code)
 
     def _failed(self, job: Job, token: Token, code: str) -> None:
@@ -308,5 +321,5 @@ def next_expiry(answer: Renewed, token: Token, provider: Provider, now: int) -> 
     return None if life is None else now // SECOND + life
 
 
-def _day(seconds: int | None) -> int | None:
-    return None if seconds is None else seconds // 86_400
+def _day(token: Token) -> int:
+    return token.obtained_at // (86_400 * SECOND)

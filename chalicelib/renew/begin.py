@@ -31,6 +31,9 @@ class Tokens(Protocol):
     def deposit(self, token_id: str) -> Deposit:
         """Raise NotFound if there is none."""
 
+    def job(self, job_id: str) -> Job:
+        """Raise NotFound if there is none."""
+
 
 class Renewals(Protocol):
     """How refreshes are begun: see `store.renewals`."""
@@ -106,6 +109,9 @@ class Refresher:
                 raise TokenRevoked
             if not self.can(token):
                 raise NotRefreshable
+            under_way = self._under_way(token)
+            if under_way is not None:
+                return under_way
             now = self.now()
             asked = {"generation": token.generation}
             job = first_job(self.new_id(), Type.REFRESH, token, requester=requester, now=now, asked=asked)
@@ -114,6 +120,16 @@ class Refresher:
             except Conflict:
                 token = self.tokens.deposit(token.id).token
         raise Conflict("the token changed too often while its refresh was being begun")
+
+    def _under_way(self, token: Token) -> Job | None:
+        """Return the refresh that the token names, if it is open: a transaction that fails would cost more."""
+        if token.renewal.job_id is None or not token.renewal.is_under_way(self.now()):
+            return None
+        try:
+            job = self.tokens.job(token.renewal.job_id)
+        except NotFound:
+            return None
+        return job if job.is_open else None
 
     def _visible(self, caller: Caller, token_id: str) -> Token:
         token = self.tokens.deposit(token_id).token

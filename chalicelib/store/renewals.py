@@ -49,9 +49,6 @@ BY_US = "journal.#job = :job AND journal.attempt = :attempt"
 
 RACES = 5
 
-AGAIN = 900
-"""Seconds until a token whose refresh came to nothing for now is tried once more on schedule."""
-
 
 class Renewals:
     """The refreshes of one table's tokens."""
@@ -137,8 +134,9 @@ class Renewals:
     ) -> None:
         """Write the next generation and end its job, in one transaction; at `refresh_at` (seconds) the next is due.
 
-        Raises LeaseLost when the job or the token is no longer this attempt's, NotFound when the token was deleted
-        meanwhile: then nobody keeps what the provider gave.
+        A job that was ended meanwhile (cancelled, or taken by another that has not called yet) keeps nobody from
+        writing: while the journal's entry is ours, nobody else has what the provider gave. Raises LeaseLost when it is
+        not, NotFound when the token was deleted meanwhile.
         """
         condition, operands = _same(before, BY_US)
         token = after.token
@@ -175,7 +173,9 @@ class Renewals:
             stood = cancelled.items[0]
             if cancelled.failed[0] and (stood is None or "revoked_at" in stood):
                 raise NotFound from None
-            raise LeaseLost from None
+            if cancelled.failed[0]:
+                raise LeaseLost from None
+            self._write_alone(renewing)
 
     def needs_reauth(self, job: Job, token: Token, now: int, *, code: str, message: str) -> None:
         """End a refresh as FAILED and say on the token that the customer has to log in. Raises LeaseLost."""
@@ -191,8 +191,8 @@ class Renewals:
         )
         self._end_with(job, marking, now, {"error": {"code": code, "message": message}})
 
-    def put_down(self, job: Job, token: Token, now: int, *, code: str, message: str) -> None:
-        """End a refresh as FAILED for now, and have the token looked at again after AGAIN. Raises LeaseLost.
+    def put_down(self, job: Job, token: Token, now: int, *, code: str, message: str, again: int) -> None:
+        """End a refresh as FAILED for now, and have the token looked at `again` seconds later. Raises LeaseLost.
 
         The journal stays: an unheard call is as unheard for the next refresh.
         """
@@ -204,7 +204,7 @@ class Renewals:
             job=job.id,
             last={"outcome": code, "at": now},
             shard=keys.refresh_shard(token.id),
-            at=now // SECOND + AGAIN,
+            at=now // SECOND + again,
             **operands,
         )
         self._end_with(job, marking, now, {"error": {"code": code, "message": message}})
@@ -252,6 +252,12 @@ class Renewals:
             )
         except ConditionFailed:
             return
+
+    def _write_alone(self, renewing: dict[str, Any]) -> None:
+        try:
+            self._table.transact([renewing])
+        except TransactionCancelled:
+            raise LeaseLost from None
 
     def _end_with(self, job: Job, marking: dict[str, Any], now: int, outcome: Outcome) -> None:
         ending = self._table.update_operation(**ended_ours(job, Status.FAILED, now, outcome))

@@ -119,8 +119,8 @@ class NobodyRefreshes:
     def __call__(self, job: Job) -> None:
         raise AssertionError(f"nobody asked for {job.id}")
 
-    def stopped(self, job: Job, code: str, message: str) -> None:
-        raise AssertionError(f"nobody asked for {job.id}: {code}, {message}")
+    def stopped(self, job: Job, code: str, message: str, retry_after: int) -> None:
+        raise AssertionError(f"nobody asked for {job.id}: {code}, {message}, {retry_after}")
 
     def can(self, token: Token) -> bool:  # noqa: ARG002  no token can
         return False

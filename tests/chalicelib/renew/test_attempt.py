@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -444,3 +445,63 @@ def test_no_secret_is_logged(bench: Bench) -> None:
     for secret in ("ya29.secret", "played-provider", "handed-in", "the client"):
         assert secret not in told
     assert an_id(1) in told
+
+
+def test_a_refresh_that_is_cancelled_while_its_provider_answers_keeps_what_it_was_given(bench: Bench) -> None:
+    bench.configure()
+    token = bench.hand_in()
+    job = bench.begin(token)
+
+    class CancelledMeanwhile(Renewals):
+        def renewed(self, *arguments: Any) -> None:
+            Leases(bench.table).end_as_seen(bench.job(job), Status.CANCELLED, NOW, {"result": {"reason": "cancelled"}})
+            super().renewed(*arguments)
+
+    bench.worker(renewals=CancelledMeanwhile(bench.table)).work(job.id)
+
+    assert bench.job(job).status is Status.CANCELLED
+    assert (bench.token(token).generation, bench.token(token).renewal.journal) == (2, None)
+    assert refreshed(bench, token).result["generation"] == 3
+    assert bench.played.reuses == 0
+
+
+def test_a_provider_that_asks_for_longer_than_a_job_lives_is_left_alone_for_so_long(bench: Bench) -> None:
+    bench.configure()
+    token = bench.hand_in()
+    bench.played.script.append(Told(status=429, body="", headers={"Retry-After": "7200"}))
+
+    job = refreshed(bench, token)
+
+    item = bench.table.get(keys.job_key(token.id))
+    assert (job.status, job.error["code"]) == (Status.FAILED, "unavailable")
+    assert item is not None
+    assert item["refresh_at"] == NOW // SECOND + 7_200
+
+
+def test_waiting_for_a_turn_uses_up_no_attempt(bench: Bench) -> None:
+    bench.configure(per_second=1, at_once=1)
+    token = bench.hand_in()
+    job = bench.begin(token)
+    bench.parts()["limits"].enter(bench.providers.get("google")[0], "another")
+
+    for _ in range(70):
+        bench.worker().work(job.id)
+        bench.clock.now = max(bench.clock.now, bench.job(job).not_before)
+
+    assert (bench.job(job).status, bench.token(token).generation) == (Status.SUCCEEDED, 2)
+
+
+def test_asking_for_a_refresh_that_is_under_way_writes_nothing(bench: Bench) -> None:
+    bench.configure()
+    token = bench.hand_in()
+    job = bench.begin(token)
+    before = bench.table.get(keys.job_key(token.id))
+
+    class Silent(Renewals):
+        def begin(self, *_: Any) -> Any:
+            raise AssertionError("a refresh is under way")
+
+    asking = replace(bench.refresher, renewals=Silent(bench.table))
+
+    assert asking.refresh(HER, token.id).id == job.id
+    assert bench.table.get(keys.job_key(token.id)) == before
