@@ -206,6 +206,12 @@ class SealBroken(CloakroomError):
     code = "seal_broken"
 
 
+class KeyGone(SealBroken):
+    """The key that sealed this was shredded: it never opens again."""
+
+    code = "key_gone"
+
+
 class Misconfigured(CloakroomError):
     """The service is not set up as it should be. Its operator has to mend that."""
 

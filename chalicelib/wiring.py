@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chalicelib.outbound.http import Outside
     from chalicelib.process.handlers import Advance, Notify, Reporting, Work
     from chalicelib.process.messages import WorkQueue
+    from chalicelib.process.reseal import Reseal
     from chalicelib.process.steps import Steps
     from chalicelib.process.sweep import Sweep
     from chalicelib.renew.attempt import Refresh
@@ -211,6 +212,7 @@ class Wiring:
             refresh=self.refresh,
             revoke=self.revocation,
             settle=self.settling,
+            reseal=self.reseal,
             now=now,
             chance=random.random,
             owner=secrets.token_hex(8),
@@ -247,6 +249,25 @@ class Wiring:
             providers=self.trusted_providers,
             endpoints=self.endpoints,
             limits=self.limits,
+        )
+
+    @cached_property
+    def reseal(self) -> Reseal:
+        """Seals anew what older versions of a key sealed."""
+        from chalicelib.process.reseal import Reseal  # noqa: PLC0415
+        from chalicelib.seal.keyring import SETTLED  # noqa: PLC0415
+        from chalicelib.store.sealed_items import SealedItems  # noqa: PLC0415
+
+        return Reseal(
+            items=SealedItems(self.table),
+            leases=self.leases,
+            sealer=self.sealer,
+            settled=SETTLED,
+            pool=self.settling_pool,
+            now=now,
+            pause=time.sleep,
+            fact=log.fact,
+            failure=log.failure,
         )
 
     @cached_property

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.errors import CloakroomError
 from devtool.errors import DevError
 from devtool.ops import commands as ops
 from devtool.progress import say
@@ -53,6 +54,9 @@ def main(arguments: Sequence[str]) -> int:
     except DevError as error:
         sys.stderr.write(f"dev: {error}\n")
         return error.exit_code
+    except CloakroomError as error:  # what `ops` met in the table or in KMS
+        sys.stderr.write(f"dev: {error.detail}\n")
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -8,7 +8,7 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.errors import IdempotencyKeyReused
+from chalicelib.errors import IdempotencyKeyReused, KeyGone
 from chalicelib.intake.reading import canonical
 from chalicelib.model import clock
 from chalicelib.model.deposit import Deposit
@@ -57,14 +57,17 @@ class Intake:
 
         The same key and body returns the job of the first time; so does our own write whose answer was lost and
         that the client library sent again. Raises IdempotencyKeyReused for the same key with another body,
-        Unavailable when nothing was stored.
+        or where the first one was shredded; Unavailable when nothing was stored.
         """
         token_id = self.new_id() if idempotency_key is None else idempotent_id(requester, idempotency_key)
         deposit = self._deposit(body, requester=requester, token_id=token_id)
         stored = self.deposits.accept(deposit)
         if stored is None:
             return deposit.job, True
-        expected = self.sealer.mark(canonical(body), stored.token.place, stored.key_version)
+        try:
+            expected = self.sealer.mark(canonical(body), stored.token.place, stored.key_version)
+        except KeyGone:  # shredded: nothing can be compared any more, and what was stored never opens again
+            raise IdempotencyKeyReused from None
         if not hmac.compare_digest(expected, stored.body_mark):
             raise IdempotencyKeyReused
         return stored.job, False

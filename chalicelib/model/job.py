@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import IllegalTransition, Unreadable
 from chalicelib.model.clock import SECOND, rfc3339
@@ -32,6 +32,7 @@ class Type(enum.StrEnum):
     STORE = "token.store"
     REVOKE = "token.revoke"
     REFRESH = "token.refresh"
+    RESEAL = "domain.reseal"
 
 
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
@@ -62,6 +63,7 @@ BUDGETS: Mapping[Type, Budget] = {
     Type.STORE: Budget(attempts=20, lifetime=86_400 * SECOND),
     Type.REVOKE: Budget(attempts=12, lifetime=86_400 * SECOND),
     Type.REFRESH: Budget(attempts=12, lifetime=LONGEST_REFRESH),
+    Type.RESEAL: Budget(attempts=12, lifetime=7 * 86_400 * SECOND),  # a terabyte takes 28 hours; attempts in a row
 }
 
 OPEN = frozenset({Status.PENDING, Status.IN_PROGRESS})
@@ -77,7 +79,8 @@ class Job:
     writes is conditional on it. `due_at` is when the sweep looks after an open job, `not_before` when a waiting one may
     be tried again, `lease_until` when a claimed one may be claimed again, `deadline_at` when it ends in any case (all
     microseconds since the epoch). `subject` is whom it is about, its requester where it is about no one token; such a
-    job has no `token_id` and no `place`. `input` is what else it was asked to do; `progress` is `{done, total, note}`.
+    job has no `token_id` and no `place`. `input` is what else it was asked to do; `progress` is `{done, total, note}`,
+    `checkpoint` what a job that takes many attempts needs to go on where it was.
     """
 
     id: str
@@ -101,6 +104,7 @@ class Job:
     lease_until: int = 0
     owner: str | None = None
     progress: Mapping[str, object] | None = None
+    checkpoint: Mapping[str, Any] | None = None
 
     @property
     def about_token(self) -> str:
@@ -142,6 +146,34 @@ def first_job(
         due_at=now + DISPATCH_GRACE,
         deadline_at=now + BUDGETS[job_type].lifetime,
     )
+
+
+def errand(job_id: str, job_type: Type, *, requester: str, now: int, asked: Mapping[str, object]) -> Job:
+    """Return a job about no one token as it is stored first; `asked` is what it is to do."""
+    return Job(
+        id=job_id,
+        type=job_type,
+        status=Status.PENDING,
+        rev=1,
+        accepted_at=now,
+        updated_at=now,
+        attempts=0,
+        requester=requester,
+        subject=requester,
+        input=asked,
+        allowed=BUDGETS[job_type].attempts,
+        due_at=now + DISPATCH_GRACE,
+        deadline_at=now + BUDGETS[job_type].lifetime,
+    )
+
+
+def tried_in_a_row(job: Job) -> tuple[int, int]:
+    """Return the attempt's number, and how many there may be, since the job last had a full budget.
+
+    A retry, a wait for a provider's turn and progress all raise `allowed` beyond the type's budget.
+    """
+    budget = BUDGETS[job.type].attempts
+    return job.attempts - max(0, job.allowed - budget), min(job.allowed, budget)
 
 
 def age_ms(job: Job, now: int) -> int:

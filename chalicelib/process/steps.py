@@ -51,7 +51,9 @@ class Steps:
         match job.type:
             case Type.STORE:
                 self._settle(job, change.token)
-            case Type.REVOKE | Type.REFRESH if change.before is None or change.before.status is Status.FAILED:
+            case Type.REVOKE | Type.REFRESH | Type.RESEAL if (
+                change.before is None or change.before.status is Status.FAILED
+            ):
                 self.queue.send(job.id)
                 self.fact("job.queued", job=job.id, type=job.type)
 

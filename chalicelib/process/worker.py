@@ -17,7 +17,7 @@ from chalicelib.errors import (
     Unreadable,
 )
 from chalicelib.model.clock import SECOND
-from chalicelib.model.job import Status, Type, age_ms, due
+from chalicelib.model.job import Status, Type, age_ms, due, tried_in_a_row
 from chalicelib.model.retry import Again, Failure, Kind, Stop, decide
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ class Queue(Protocol):
 class Worker:
     """The verb of the queue's consumer. `chance` gives a number from [0, 1), `owner` names this process.
 
-    `refresh` and `revoke` call the token's provider.
+    `refresh` and `revoke` call the token's provider; `reseal` gives its job back after a while and returns after how
+    many seconds it goes on, None when it has ended.
     """
 
     outcomes: Outcomes
@@ -97,6 +98,7 @@ class Worker:
     refresh: Refresh
     revoke: Callable[[Job], Mapping[str, object]]
     settle: Settle
+    reseal: Callable[[Job], int | None]
     now: Callable[[], int]
     chance: Callable[[], float]
     owner: str
@@ -154,6 +156,10 @@ class Worker:
                 self._settled("token.erased", job, token=job.token_id)
             case Type.REFRESH:
                 self.refresh(job)
+            case Type.RESEAL:
+                after = self.reseal(job)
+                if after is not None:
+                    self._remind(job, after)
             case Type.STORE:  # its stream record never came, or failed
                 ended = self.settle(job, self.outcomes.deposit(job.id).token, self.now())
                 if ended is None:
@@ -166,10 +172,11 @@ class Worker:
 
     def _decided(self, job: Job, failure: Failure) -> None:
         now = self.now()
+        attempt, allowed = tried_in_a_row(job)
         decision = decide(
             failure,
-            attempt=job.attempts,
-            allowed=job.allowed,
+            attempt=attempt,
+            allowed=allowed,
             now=now,
             deadline_at=job.deadline_at,
             chance=self.chance(),

@@ -14,7 +14,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.errors import AddressRefused, AnswerLost, NotFound, NotSent, Unavailable
+from chalicelib.errors import AddressRefused, AnswerLost, KeyGone, NotFound, NotSent, Unavailable
 from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Status, age_ms
 from chalicelib.model.renewal import Journal, Next, after_unknown, quiet_from, scheduled
@@ -133,7 +133,16 @@ class Refresh:
         if found is None or found[0].token_url is None:
             why = "Nobody has configured how this provider refreshes: PUT /providers/{name}."
             return self._put_down(job, token, "provider_unknown", why)
-        secret = Secret.from_bytes(self.sealer.open(deposit.sealed, token.place, token.id))
+        return self._with_secret(job, deposit, deposit.sealed, found)
+
+    def _with_secret(
+        self, job: Job, deposit: Deposit, sealed: bytes, found: tuple[Provider, Credential | None]
+    ) -> None:
+        token = deposit.token
+        try:
+            secret = Secret.from_bytes(self.sealer.open(sealed, token.place, token.id))
+        except KeyGone as gone:  # said once: on schedule it would fail again every quarter of an hour
+            return self._needs_reauth(job, token, gone.code, "Its key was shredded: the customer has to log in again.")
         if secret.refresh_token is None:
             return self._needs_reauth(job, token, "no_refresh_token", "There is no refresh token.")
         return self._with_provider(job, deposit, secret, *found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.errors import AddressRefused, NotFound
+from chalicelib.errors import AddressRefused, KeyGone, NotFound
 from chalicelib.model.token import Secret
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Revocation:
 
         The refresh token first: with it goes what was made from it (RFC 7009 section 2.1), and while it lives, a new
         access token is a moment away. Said twice it does no harm. Empty where there is nothing to revoke, or nobody to
-        tell; `revoked` is false where the provider refuses for good. Raises Unavailable for what may be tried again.
+        tell; `revoked` is false where the provider refuses for good, or the token was shredded. Raises Unavailable for
+        what may be tried again.
         """
         try:
             deposit = self.tokens.deposit(job.about_token)
@@ -46,7 +47,10 @@ class Revocation:
         if deposit.sealed is None or found is None or found[0].revocation_url is None:
             return {}
         provider, credential = found
-        secret = Secret.from_bytes(self.sealer.open(deposit.sealed, deposit.token.place, deposit.token.id))
+        try:
+            secret = Secret.from_bytes(self.sealer.open(deposit.sealed, deposit.token.place, deposit.token.id))
+        except KeyGone:
+            return {"revoked": False}
         tokens = {"refresh_token": secret.refresh_token, "access_token": secret.access_token}
         leave = self.limits.enter(provider, job.id)
         try:

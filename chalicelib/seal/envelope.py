@@ -99,6 +99,11 @@ def key_version(sealed: bytes) -> int:
     return version
 
 
+def older_than(version: int) -> bytes:
+    """Return the bytes below which, compared from the left, lies whatever an older version of the key sealed."""
+    return HEADER.pack(FORMAT, version)
+
+
 def mark(message: bytes, branch: BranchKey, purpose: str) -> bytes:
     """Return a keyed hash of `message`, 32 bytes, that says nothing without the branch key.
 

@@ -2,9 +2,10 @@
 
     process ──► memory (KEEP_SECONDS) ──► table (wrapped key, check value) ──► KMS (unwrap)
 
-KMS is asked once per key and process, not per token. The first token of a new (environment, domain) makes version 1;
-`rotate` adds a version. A process notices a new version when what it keeps has aged; until then it goes on sealing
-with the one it has, which opens for as long as the version stays in the table.
+KMS is asked once per key and process, not per token. The first token of a new (environment, domain) makes version 1,
+the first behind a shredding the version above all that were shredded; `rotate` adds a version. A process notices a new
+version when what it keeps has aged; until then it goes on sealing with the one it has, which opens for as long as the
+version stays in the table.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.errors import Conflict, SealBroken
-from chalicelib.model.branch_key import WrappedKey
+from chalicelib.errors import Conflict, KeyGone, SealBroken
+from chalicelib.model.branch_key import Shredded, WrappedKey
 from chalicelib.model.clock import SECOND
 from chalicelib.seal.envelope import KEY_BYTES, BranchKey, check_value
 
@@ -26,6 +27,12 @@ KEEP_SECONDS = 300
 """How long an unwrapped key is used before table and KMS are asked again. So long may a new version go unnoticed, and
 so long does a shredded one still open in a process that had it."""
 
+SETTLED = (KEEP_SECONDS + 120) * SECOND
+"""When nobody seals with the version before any more (microseconds behind a rotation): what a process keeps has aged,
+the 60 s that a function may run between sealing and writing are over, and as much again for clocks and a slow KMS."""
+
+RACES = 3
+
 KEEP_COUNT = 1_000
 """How many keys a process keeps; the least recently used goes first. Domains are named by callers."""
 
@@ -33,8 +40,8 @@ KEEP_COUNT = 1_000
 class KeyStore(Protocol):
     """Where wrapped keys are kept."""
 
-    def latest(self, environment: str, domain: str) -> WrappedKey | None:
-        """Return the newest version, or None before the first."""
+    def latest(self, environment: str, domain: str) -> WrappedKey | Shredded | None:
+        """Return the newest version, what is left of shredded ones, or None before the first."""
 
     def version(self, environment: str, domain: str, version: int) -> WrappedKey | None:
         """Return one version."""
@@ -75,15 +82,14 @@ class Keyring:
         with self._lock:  # one lookup at a time: a burst of first requests must not ask KMS once each
             branch = self._kept(self._latest, (environment, domain))
             if branch is None:
-                wrapped = self._store.latest(environment, domain)
-                branch = self._opened(wrapped) if wrapped else self._first(environment, domain)
+                branch = self._newest(environment, domain)
                 self._keep(self._latest, (environment, domain), branch)
             return branch
 
     def version(self, environment: str, domain: str, version: int) -> BranchKey:
         """Return the key that sealed a record of this version.
 
-        Raises SealBroken when that version is gone: the domain's keys were shredded.
+        Raises KeyGone when there is no such version: the domain's keys were shredded.
         """
         with self._lock:
             kept = self._kept(self._versions, (environment, domain, version))
@@ -91,25 +97,29 @@ class Keyring:
                 return kept
             wrapped = self._store.version(environment, domain, version)
             if wrapped is None:
-                raise SealBroken(f"version {version} of this domain's key is gone")
+                raise KeyGone(f"version {version} of this domain's key is gone")
             return self._opened(wrapped)
 
     def rotate(self, environment: str, domain: str) -> BranchKey:
-        """Add a version, which seals from now on in this process and within KEEP_SECONDS in every other."""
+        """Add a version, which seals from now on in this process and within KEEP_SECONDS in every other.
+
+        Raises Conflict when another version was added at the same time.
+        """
         with self._lock:
-            newest = self._store.latest(environment, domain)
-            branch = self._made(environment, domain, (newest.version if newest else 0) + 1)
+            branch = self._made(environment, domain, _next(self._store.latest(environment, domain)))
             self._keep(self._latest, (environment, domain), branch)
             return branch
 
-    def _first(self, environment: str, domain: str) -> BranchKey:
-        try:
-            return self._made(environment, domain, 1)
-        except Conflict:  # another process was first; its key is the domain's
-            wrapped = self._store.version(environment, domain, 1)
-            if wrapped is None:
-                raise
-            return self._opened(wrapped)
+    def _newest(self, environment: str, domain: str) -> BranchKey:
+        for _ in range(RACES):
+            newest = self._store.latest(environment, domain)
+            if isinstance(newest, WrappedKey):
+                return self._opened(newest)
+            try:
+                return self._made(environment, domain, _next(newest))
+            except Conflict:
+                continue  # another process was first; its key is the domain's
+        raise Conflict("the domain's key was made and shredded too often meanwhile")
 
     def _made(self, environment: str, domain: str, version: int) -> BranchKey:
         key, wrapped = self._wrapper.generate(_context(environment, domain, version))
@@ -121,6 +131,7 @@ class Keyring:
                 version=version,
                 wrapped=wrapped,
                 check=check_value(branch),
+                made_at=self._clock(),
             )
         )
         self._keep(self._versions, (environment, domain, version), branch)
@@ -155,6 +166,11 @@ class Keyring:
         among.move_to_end(name)
         if len(among) > KEEP_COUNT:
             among.popitem(last=False)
+
+
+def _next(newest: WrappedKey | Shredded | None) -> int:
+    """Return the version that follows: never one that was given before, also behind a shredding."""
+    return 1 if newest is None else newest.version + 1
 
 
 def _context(environment: str, domain: str, version: int) -> dict[str, str]:

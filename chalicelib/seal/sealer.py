@@ -30,6 +30,19 @@ class Sealer:
         branch = self.keyring.version(place.environment, place.domain, version)
         return envelope.open_sealed(sealed, branch, _binding(place, token_id))
 
+    def older_than(self, environment: str, domain: str, version: int) -> bytes:
+        """Return the bytes below which lies what older versions of the key sealed. Raises KeyGone without this one."""
+        self.keyring.version(environment, domain, version)
+        return envelope.older_than(version)
+
+    def reseal(self, sealed: bytes, place: Place, token_id: str, version: int) -> bytes:
+        """Seal anew under this version, whatever the newest is: what was shredded must not come back under the next.
+
+        Raises SealBroken when it does not open, KeyGone when either key is gone.
+        """
+        branch = self.keyring.version(place.environment, place.domain, version)
+        return envelope.seal(self.open(sealed, place, token_id), branch, _binding(place, token_id))
+
     def fingerprint(self, access_token: str, place: Place) -> str:
         """Return a secret's public name under the newest key."""
         return envelope.fingerprint(access_token, self.keyring.current(place.environment, place.domain))

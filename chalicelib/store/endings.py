@@ -18,6 +18,12 @@ Outcome = Mapping[str, Mapping[str, object]]
 LOG = "history = list_append(if_not_exists(history, :none), :entry)"
 """A job's item keeps its own history. Each entry is one write; attempts and the deadline bound their number."""
 
+LOG_AFRESH = "history = :entry"
+"""The history of a job that goes on for thousands of attempts begins anew now and then: an item holds 400 KB."""
+
+LOGGED_ATTEMPTS = 50
+"""How many attempts of such a job its history holds: about 100 lines of 100 bytes."""
+
 
 def ended_ours(job: Job, to: Status, now: int, outcome: Outcome) -> dict[str, Any]:
     """Return the update that ends a job which this attempt holds."""
@@ -70,6 +76,7 @@ def moved(
     remove: str,
     names: Mapping[str, str],
     operands: Mapping[str, object],
+    log: str = LOG,
     **noted: object,
 ) -> dict[str, Any]:
     """Return the update that makes a job `to` under `condition`: every change of status is one of these.
@@ -78,13 +85,13 @@ def moved(
     """
     return {
         "key": keys.job_key(job.id),
-        "change": f"SET #status = :to, updated_at = :now, rev = rev + :one, {LOG}{also_set} REMOVE {remove}",
+        "change": f"SET #status = :to, updated_at = :now, rev = rev + :one, {log}{also_set} REMOVE {remove}",
         "condition": condition,
         "names": {"#status": "status", **names},
         "to": to,
         "now": now,
         "one": 1,
-        "none": [],
+        **({"none": []} if log == LOG else {}),
         "entry": [history_entry(to, now, **noted)],
         **operands,
     }

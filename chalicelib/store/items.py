@@ -168,6 +168,7 @@ def job_from_item(item: Mapping[str, Any]) -> Job:
             lease_until=item.get("lease_until", 0),
             owner=item.get("owner"),
             progress=item.get("progress"),
+            checkpoint=item.get("checkpoint"),
         )
     except KeyError as missing:
         raise Unreadable(f"a job without {missing}") from None

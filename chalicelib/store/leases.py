@@ -18,9 +18,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import LeaseLost
-from chalicelib.model.job import DISPATCH_GRACE, LEASE, Job, Status, Type, check_transition, due
+from chalicelib.model.job import BUDGETS, DISPATCH_GRACE, LEASE, Job, Status, Type, check_transition, due
 from chalicelib.store import keys
-from chalicelib.store.endings import OURS, Outcome, ended, ended_ours, moved, ours
+from chalicelib.store.endings import LOG, LOG_AFRESH, LOGGED_ATTEMPTS, OURS, Outcome, ended, ended_ours, moved, ours
 from chalicelib.store.items import job_from_item
 from chalicelib.store.table import ConditionFailed, TransactionCancelled
 
@@ -48,6 +48,7 @@ class Leases:
     def claim(self, job: Job, owner: str, now: int) -> Job | None:
         """Claim a job for LEASE and return it as it is now; None when another was first."""
         attempt = job.attempts + 1
+        is_long = job.checkpoint is not None and attempt % LOGGED_ATTEMPTS == 0
         claiming = moved(
             job,
             Status.IN_PROGRESS,
@@ -65,18 +66,25 @@ class Leases:
                 "until": now + LEASE,
                 "due": due(job, now + LEASE),
             },
+            log=LOG_AFRESH if is_long else LOG,
             attempt=attempt,
             owner=owner,
         )
         return self._again(job.id) if self._write(claiming) else None
 
-    def renew(self, job: Job, now: int, progress: Mapping[str, object]) -> None:
-        """Keep a claimed job for another LEASE and say how far it is. Raises LeaseLost."""
+    def renew(
+        self, job: Job, now: int, progress: Mapping[str, object], checkpoint: Mapping[str, object] | None = None
+    ) -> None:
+        """Keep a claimed job for another LEASE and say how far it is. Raises LeaseLost.
+
+        With a `checkpoint` whoever claims it next goes on from there, and it has its whole budget of attempts again.
+        """
+        also, more = _checkpointed(job, checkpoint)
         self._write_ours(
             {
                 "key": keys.job_key(job.id),
                 "change": "SET lease_until = :until, due_at = :due, #progress = :progress, updated_at = :now,"
-                " rev = rev + :one",
+                f" rev = rev + :one{also}",
                 "condition": OURS,
                 "names": {"#status": "status", "#progress": "progress"},
                 "until": now + LEASE,
@@ -84,8 +92,35 @@ class Leases:
                 "progress": dict(progress),
                 "now": now,
                 "one": 1,
+                **more,
                 **ours(job),
             }
+        )
+
+    def pause(
+        self, job: Job, not_before: int, now: int, progress: Mapping[str, object], checkpoint: Mapping[str, object]
+    ) -> None:
+        """Give a claimed job back, to go on from `checkpoint` at `not_before`; no attempt is lost. Raises LeaseLost."""
+        also, more = _checkpointed(job, checkpoint)
+        self._write_ours(
+            moved(
+                job,
+                Status.PENDING,
+                now,
+                condition=OURS,
+                also_set=f", not_before = :later, due_at = :due, #progress = :progress{also}",
+                remove="#owner, lease_until",
+                names={"#owner": "owner", "#progress": "progress"},
+                operands={
+                    "later": not_before,
+                    "due": due(job, not_before + DISPATCH_GRACE),
+                    "progress": dict(progress),
+                    **more,
+                    **ours(job),
+                },
+                attempt=job.attempts,
+                reason="paused",
+            )
         )
 
     def wait(self, job: Job, not_before: int, now: int, reason: str, *, allowed: int | None = None) -> None:
@@ -190,6 +225,13 @@ class Leases:
     def _again(self, job_id: str) -> Job | None:
         item = self._table.get(keys.job_key(job_id))
         return None if item is None else job_from_item(item)
+
+
+def _checkpointed(job: Job, checkpoint: Mapping[str, object] | None) -> tuple[str, dict[str, object]]:
+    if checkpoint is None:
+        return "", {}
+    allowed = job.attempts + BUDGETS[job.type].attempts
+    return ", checkpoint = :checkpoint, allowed = :allowed", {"checkpoint": dict(checkpoint), "allowed": allowed}
 
 
 def _seen(job: Job) -> dict[str, object]:

@@ -147,6 +147,21 @@ class Table:
         answer = self._ask("query", **arguments)
         return [from_attributes(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
+    def scan(self, **arguments: Any) -> tuple[list[dict[str, Any]], int, dict[str, Any] | None]:
+        """Return one page of a Scan, how many items it looked at, and the key that the next begins after.
+
+        `values` are plain. For maintenance alone: what a request, a stream or a queue brings is found by its key.
+        """
+        arguments["ExpressionAttributeValues"] = to_attributes(arguments.pop("values"))
+        answer = self._ask("scan", **arguments)
+        items = [from_attributes(item) for item in answer["Items"]]
+        return items, answer["ScannedCount"], answer.get("LastEvaluatedKey")
+
+    def count_roughly(self) -> int:
+        """Return how many items the table holds, as DynamoDB counted them in the last six hours."""
+        count: int = self._ask("describe_table")["Table"]["ItemCount"]
+        return count
+
     def put_operation(self, item: Mapping[str, object], *, condition: str = "", **operands: object) -> dict[str, Any]:
         """Return a write for `transact`."""
         return {"Put": {"TableName": self.name, "Item": to_attributes(item), **_conditional(condition, operands)}}

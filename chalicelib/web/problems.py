@@ -28,6 +28,7 @@ STATUSES: Mapping[type[errors.CloakroomError], HTTPStatus] = {
     errors.IllegalTransition: HTTPStatus.CONFLICT,
     errors.NotRefreshable: HTTPStatus.CONFLICT,
     errors.Gone: HTTPStatus.GONE,
+    errors.KeyGone: HTTPStatus.GONE,
     errors.Conflict: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Misconfigured: HTTPStatus.SERVICE_UNAVAILABLE,  # an operator mends it; a caller that tries again is right
@@ -64,7 +65,8 @@ def problem(error: errors.CloakroomError) -> Response:
     """
     status = status_of(error)
     is_refusal = isinstance(error, errors.Refused)
-    kind = type(error) if status is HTTPStatus.SERVICE_UNAVAILABLE else errors.CloakroomError
+    is_told = status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GONE)
+    kind = type(error) if is_told else errors.CloakroomError
     document: dict[str, object] = {
         "type": "about:blank",
         "title": phrase(status),

@@ -107,6 +107,12 @@ class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     )
     environment: str | msgspec.UnsetType = msgspec.UNSET
     domain: str | msgspec.UnsetType = msgspec.UNSET
+    version: Annotated[int, Meta(description="Which version of the domain's key seals anew.")] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
+    items: Annotated[int, Meta(description="How many items the table held, roughly.")] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
 
 
 class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -128,7 +134,7 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Work behind a 202. `rev` rises with each change."""
 
     id: Id
-    type: Literal["token.store", "token.revoke", "token.refresh"]
+    type: Literal["token.store", "token.revoke", "token.refresh", "domain.reseal"]
     status: JobStatus
     rev: int
     created_at: datetime

@@ -47,6 +47,26 @@ def add(commands: Any) -> None:
         one.add_argument("pointer", help="as the list shows it")
         one.set_defaults(run=run)
 
+    _add_keys(what)
+
+
+def _add_keys(what: Any) -> None:
+    keys = what.add_parser("keys", help="the keys that a domain's tokens are sealed under")
+    verbs = keys.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, about, run in (
+        ("list", "the versions of a domain's key", _versions),
+        ("rotate", "add a version, and have all that older ones sealed sealed anew", _rotated),
+        ("shred", "delete a domain's keys: its tokens never open again", _shredded),
+    ):
+        one = verbs.add_parser(verb, help=about)
+        one.add_argument("--environment", required=True, metavar="E")
+        one.add_argument("--domain", required=True, metavar="D")
+        one.set_defaults(run=run)
+    one.add_argument("--yes-shred", metavar="E/D", help="do not ask: for scripts")
+    one.add_argument(
+        "--with-credentials", action="store_true", help="also those of the providers, which default/default seals"
+    )
+
 
 def _stage(options: argparse.Namespace) -> Stage:
     from devtool.ops import stage
@@ -101,3 +121,24 @@ def _replayed(options: argparse.Namespace) -> None:
 
     done = quarantine.replayed(_stage(options), options.source, options.pointer)
     sys.stdout.write((json.dumps([{"done": done}]) if options.json else done) + "\n")
+
+
+def _versions(options: argparse.Namespace) -> None:
+    from devtool.ops import keys
+
+    keys.listed(_stage(options), options.environment, options.domain, as_json=options.json)
+
+
+def _rotated(options: argparse.Namespace) -> None:
+    from devtool.ops import keys
+
+    keys.rotated(_stage(options), options.environment, options.domain, as_json=options.json)
+
+
+def _shredded(options: argparse.Namespace) -> None:
+    from devtool.ops import keys, shredding
+
+    stage, environment, domain = _stage(options), options.environment, options.domain
+    shredding.refuse(stage, environment, domain, with_credentials=options.with_credentials)
+    keys.confirm(environment, domain, options.yes_shred)
+    shredding.shredded(stage, environment, domain, as_json=options.json)

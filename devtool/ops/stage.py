@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.process.messages import WorkQueue
+from chalicelib.seal.keyring import Keyring
+from chalicelib.seal.kms import KmsWrapper
+from chalicelib.store.branch_keys import BranchKeys
 from chalicelib.store.jobs import Jobs
 from chalicelib.store.open_jobs import OpenJobs
+from chalicelib.store.providers import Providers
 from chalicelib.store.quarantine import Quarantine
 from chalicelib.store.table import Table
 from devtool import environment
@@ -16,16 +20,35 @@ from devtool.errors import DevError
 from devtool.info import ready
 from devtool.workspace import default_workspace
 
+if TYPE_CHECKING:
+    from chalicelib.seal.keyring import KeyStore
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
-    """A deployment's table and queues, through the app's own code."""
+    """A deployment's table, queues and KMS key, through the app's own code."""
 
     table: Table
     sqs: Any
     queue_url: str
     dead_letter_queue_url: str
     stream_failures_queue_url: str
+    kms: Any
+    key_id: str
+
+    @property
+    def branch_keys(self) -> BranchKeys:
+        """Its domains' keys, wrapped."""
+        return BranchKeys(self.table)
+
+    def keyring(self, store: KeyStore | None = None) -> Keyring:
+        """Return a keyring that remembers nothing yet."""
+        return Keyring(store or self.branch_keys, KmsWrapper(self.kms, self.key_id), now)
+
+    @property
+    def providers(self) -> Providers:
+        """Its providers."""
+        return Providers(self.table)
 
     @property
     def jobs(self) -> Jobs:
@@ -63,6 +86,8 @@ def local() -> Stage:
         queue_url=info.queue_url,
         dead_letter_queue_url=info.dead_letter_queue_url,
         stream_failures_queue_url=info.stream_failures_queue_url,
+        kms=environment.client("kms", endpoint),
+        key_id=info.key_id,
     )
 
 
@@ -87,6 +112,8 @@ def real(stack: str) -> Stage:
             queue_url=outputs["QueueUrl"],
             dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
             stream_failures_queue_url=outputs["StreamFailuresQueueUrl"],
+            kms=session.client("kms"),
+            key_id=outputs["KeyId"],
         )
     except KeyError as missing:
         raise DevError(f"the stack {stack!r} has no output {missing}: is it Cloakroom's?") from None

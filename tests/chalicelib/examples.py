@@ -131,4 +131,5 @@ class NobodyRefreshes:
 
 def alone(jobs: Jobs) -> dict[str, Any]:
     """Return the parts of a worker that has no provider to call."""
-    return {"refresh": NobodyRefreshes(), "revoke": lambda _: {}, "settle": jobs.settle}
+    parts: dict[str, Any] = {"refresh": NobodyRefreshes(), "revoke": lambda _: {}, "settle": jobs.settle}
+    return {**parts, "reseal": lambda _: None}

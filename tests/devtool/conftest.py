@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def stage(cloud: LiveCloud, table: Table, queue_url: str) -> Iterator[Stage]:
+def stage(cloud: LiveCloud, table: Table, queue_url: str, key_id: str) -> Iterator[Stage]:
     sqs = cloud.client("sqs")
     others = [sqs.create_queue(QueueName=f"test-{uuid.uuid4()}")["QueueUrl"] for _ in range(2)]
     yield Stage(
@@ -26,6 +26,8 @@ def stage(cloud: LiveCloud, table: Table, queue_url: str) -> Iterator[Stage]:
         queue_url=queue_url,
         dead_letter_queue_url=others[0],
         stream_failures_queue_url=others[1],
+        kms=cloud.client("kms"),
+        key_id=key_id,
     )
     for url in others:
         sqs.delete_queue(QueueUrl=url)

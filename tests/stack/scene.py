@@ -15,7 +15,7 @@ from chalicelib.model.job import Type, first_job
 from chalicelib.model.token import Secret
 from chalicelib.store import keys
 from chalicelib.store.tokens import CurrentTokens
-from tests.chalicelib.examples import HOOK, JANE, NOW, a_place, a_token, an_id
+from tests.chalicelib.examples import HOOK, JANE, NOW, NobodyRefreshes, a_place, a_token, an_id
 from tests.chalicelib.model.test_caller import caller
 from tests.stack.world import BY_STREAM
 
@@ -39,7 +39,13 @@ class Scene:
     @property
     def counter(self) -> Counter:
         table = self.world.table
-        return Counter(jobs=self.world.jobs, tokens=CurrentTokens(table), opener=self.sealer, now=self._now)
+        return Counter(
+            jobs=self.world.jobs,
+            tokens=CurrentTokens(table),
+            opener=self.sealer,
+            refresher=NobodyRefreshes(),
+            now=self._now,
+        )
 
     def _now(self) -> int:
         return self.world.now

@@ -89,6 +89,7 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
         ("dynamodb:PutItem", "Table.Arn"): "make a token current whose stream record was lost; add a branch key",
         ("dynamodb:Query", "Table.Arn"): "find the newest branch key, to seal a refreshed token",
         ("dynamodb:DeleteItem", "Table.Arn"): "give up a place with a provider",
+        ("dynamodb:Scan", "Table.Arn"): "find what an older version of a key sealed, after a rotation alone",
         ("kms:GenerateDataKey", "SecretKey.Arn"): "make a domain's branch key",
         ("kms:Decrypt", "SecretKey.Arn"): "unwrap a branch key, once a process",
         ("sqs:SendMessage", "WorkQueue.Arn"): "have a job brought again behind its back-off",

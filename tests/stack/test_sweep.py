@@ -45,6 +45,8 @@ def stage(cloud: LiveCloud) -> Stage:
         queue_url=cloud.queue_url,
         dead_letter_queue_url=cloud.dead_letter_queue_url,
         stream_failures_queue_url=cloud.stream_failures_queue_url,
+        kms=cloud.client("kms"),
+        key_id=cloud.key_id,
     )
 
 

@@ -139,6 +139,7 @@ class Bench:
             refresh=self.refresh(**changes),
             revoke=Revocation(**self.parts()),
             settle=self.settling,
+            reseal=lambda _: None,
             now=self.clock,
             chance=lambda: 0.0,
             owner="worker-a",

@@ -18,7 +18,9 @@ from chalicelib.model.clock import SECOND
 from chalicelib.model.job import LEASE, Status
 from chalicelib.model.provider import AuthMethod, Credential, sealed_under
 from chalicelib.model.token import TokenStatus
+from chalicelib.seal.keyring import KEEP_SECONDS
 from chalicelib.store import keys
+from chalicelib.store.branch_keys import BranchKeys
 from chalicelib.store.leases import Leases
 from chalicelib.store.renewals import Renewals
 from tests.chalicelib.examples import NOW, a_revocation, an_id
@@ -505,3 +507,24 @@ def test_asking_for_a_refresh_that_is_under_way_writes_nothing(bench: Bench) -> 
 
     assert asking.refresh(HER, token.id).id == job.id
     assert bench.table.get(keys.job_key(token.id)) == before
+
+
+def test_a_shredded_token_is_not_tried_again_and_again_and_its_deletion_erases_it(bench: Bench) -> None:
+    bench.configure()
+    token = bench.hand_in()
+    before = bench.begin(token)
+    BranchKeys(bench.table).shred(token.place.environment, token.place.domain, NOW)
+    bench.clock.pass_seconds(KEEP_SECONDS)
+
+    bench.worker().work(before.id)
+    deletion = a_revocation(77, bench.token(token), NOW)
+    bench.jobs.revoke(bench.jobs.deposit(token.id), deletion, NOW)
+    bench.worker().work(deletion.id)
+
+    assert (bench.job(before).status, bench.job(before).error["code"]) == (Status.FAILED, "key_gone")
+    assert bench.token(token).renewal.reauth.code == "key_gone"
+    assert (bench.job(deletion).status, bench.job(deletion).result) == (
+        Status.SUCCEEDED,
+        {"erased": True, "revoked": False},
+    )
+    assert bench.played.asked == []

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.errors import Conflict, SealBroken
+from chalicelib.errors import Conflict, KeyGone, SealBroken
 from chalicelib.model.branch_key import WrappedKey
 from chalicelib.seal import keyring as module
 from chalicelib.seal.keyring import KEEP_SECONDS, Keyring
@@ -179,6 +179,52 @@ def test_a_shredded_key_opens_nothing_once_it_has_left_memory(keyring: Keyring, 
     clock.pass_seconds(KEEP_SECONDS)
     with pytest.raises(SealBroken, match="version 1 of this domain's key is gone"):
         keyring.version(*HERE, 1)
+
+
+def test_behind_a_shredding_the_next_key_has_a_version_that_no_key_had(
+    keyring: Keyring, table: Table, clock: Clock
+) -> None:
+    for _ in range(2):
+        keyring.rotate(*HERE)
+    BranchKeys(table).shred(*HERE, clock.now)
+    clock.pass_seconds(KEEP_SECONDS)
+
+    branch = keyring.current(*HERE)
+
+    assert branch.version == 4
+    assert keyring.rotate(*HERE).version == 5
+    with pytest.raises(KeyGone):
+        keyring.version(*HERE, 3)
+
+
+def test_a_process_that_still_holds_a_shredded_key_takes_no_other_for_it(
+    keyring: Keyring, table: Table, kms: CountedWrapper, clock: Clock
+) -> None:
+    stale = a_process(table, kms, clock)
+    before = stale.current(*HERE)
+    BranchKeys(table).shred(*HERE, clock.now)
+    after = keyring.current(*HERE)
+
+    assert stale.current(*HERE) == before, "it seals with what it holds: such a token is shredded, too"
+    assert stale.version(*HERE, after.version) == after
+    clock.pass_seconds(KEEP_SECONDS)
+    assert stale.current(*HERE) == after
+    with pytest.raises(KeyGone):
+        stale.version(*HERE, before.version)
+
+
+def test_two_processes_that_make_the_first_key_behind_a_shredding_have_one(
+    keyring: Keyring, table: Table, kms: CountedWrapper, clock: Clock, pool: Executor
+) -> None:
+    keyring.current(*HERE)
+    BranchKeys(table).shred(*HERE, clock.now)
+    meeting = threading.Barrier(2)
+    processes = [a_process(table, MeetingWrapper(kms, meeting), clock) for _ in range(2)]
+
+    made = list(pool.map(lambda process: process.current(*HERE), processes))
+
+    assert made[0] == made[1]
+    assert made[0].version == 3
 
 
 def test_a_key_moved_to_another_domain_does_not_unwrap(keyring: Keyring, table: Table) -> None:

@@ -65,6 +65,7 @@ def test_the_statuses_of_the_contract_are_these() -> None:
         "no_socket_yet": 503,
         "conflict": 503,
         "seal_broken": 500,
+        "key_gone": 410,
         "misconfigured": 503,
         "unreadable": 500,
     }
