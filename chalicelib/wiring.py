@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from chalicelib.renew.schedule import Schedule
     from chalicelib.renew.settle import Settling
     from chalicelib.seal.sealer import Sealer
+    from chalicelib.store.cached import CachedDocuments
     from chalicelib.store.connections import Connections
     from chalicelib.store.jobs import Jobs
     from chalicelib.store.leases import Leases
@@ -385,10 +386,18 @@ class Wiring:
         return Verifier(
             issuer=self.settings.jwt_issuer,
             audience=self.settings.jwt_audience,
-            jwks=Keys(self.settings.jwks_url, clock=time.time, log=log.fact),
+            jwks=Keys(self.settings.jwks_url, self.cache, clock=time.time, pause=time.sleep, log=log.fact),
             groups_claim=self.settings.jwt_groups_claim,
             clock=time.time,
         )
+
+    @cached_property
+    def cache(self) -> CachedDocuments:
+        """What outsiders published. Its table is given up after a second, once: the outsider can be asked instead."""
+        from chalicelib.store.cached import CachedDocuments  # noqa: PLC0415
+        from chalicelib.store.table import Table  # noqa: PLC0415
+
+        return CachedDocuments(Table(_client("dynamodb", tries=1, read_timeout=1), self.settings.table_name))
 
     @cached_property
     def policies(self) -> Policies:

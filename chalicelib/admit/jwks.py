@@ -7,6 +7,10 @@ When a fetch may happen:
     an unknown key id         when COOLDOWN seconds have passed since the last fetch, however many ask
     keys older than KEEP      as with no keys, and nothing is served meanwhile: KeysUnavailable
 
+MAX_AGE and COOLDOWN count for all processes together, which share the document in the table (`outbound.cache`): a fetch
+is one for all, and a process that has no keys finds them there. Each parses it by itself, so that what stands in the
+table is no better than what an issuer might answer.
+
 Why not PyJWT's PyJWKClient: it reads the clock itself, drops its keys when they expire while the issuer is
 away, retries a failing issuer on every request (its cooldown counts successes only), and bounds neither the
 size of a response nor the time that a dripping one takes (`outbound.http` does). Its PyJWK parses each key here.
@@ -17,8 +21,6 @@ from __future__ import annotations
 import http
 import ipaddress
 import json
-import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -27,11 +29,16 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
-from chalicelib.errors import AddressRefused, CloakroomError, Unavailable
+from chalicelib.errors import CloakroomError
+from chalicelib.model.cached import Terms
+from chalicelib.model.clock import SECOND
+from chalicelib.outbound.cache import Cached, NothingUsable, Source, Surroundings
 from chalicelib.outbound.http import Outside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from chalicelib.outbound.cache import Shelf
 
 MAX_AGE: Final = 300.0
 COOLDOWN: Final = 30.0
@@ -42,20 +49,31 @@ ALGORITHMS: Final = ("RS256", "ES256")
 RSA_BITS: Final = (2048, 8192)
 
 
+TERMS: Final = Terms(
+    fresh=int(MAX_AGE * SECOND),
+    keep=int(KEEP * SECOND),
+    cooldown=int(COOLDOWN * SECOND),
+    retry=int(RETRY * SECOND),
+    lease=int((TIMEOUT + 1) * SECOND),
+)
+
+
 class KeysUnavailable(Exception):
     """The issuer's keys cannot be had, and none are left that may still serve."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    by_id: Mapping[str, PyJWK]
-    fetched_at: float
 
 
 class Keys:
     """Find an issuer's key by its id; safe to share between threads, one fetch at a time."""
 
-    def __init__(self, url: str, *, clock: Callable[[], float], log: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        shelf: Shelf,
+        *,
+        clock: Callable[[], float],
+        pause: Callable[[float], None],
+        log: Callable[..., None],
+    ) -> None:
         """Take the JWKS address; ValueError if it is neither https nor on this machine.
 
         `clock` gives seconds (`time.time`: a monotonic clock stands still while a Lambda is frozen, and its
@@ -65,51 +83,25 @@ class Keys:
         self._url = url
         # What an operator set up may lie inside: an issuer of one's own, and the local cloud's.
         self._outside = Outside(allow_private=True)
-        self._clock = clock
         self._log = log
-        self._lock = threading.Lock()
-        self._held: _Held | None = None
-        self._tried_at: float | None = None
+        self._keys = Cached(
+            Source(name=url, fetch=self._document, parse=parse, failed=self._failed),
+            shelf,
+            TERMS,
+            Surroundings(now=lambda: int(clock() * SECOND), pause=pause, log=log),
+        )
 
     def key(self, key_id: str) -> PyJWK | None:
         """Return the key, or None if the issuer has none of this id; may raise KeysUnavailable."""
-        now, held = self._clock(), self._held
-        if held is not None and now - held.fetched_at < MAX_AGE and key_id in held.by_id:
-            return held.by_id[key_id]  # without the lock: a flood of unknown ids must not hold these up
-        with self._lock:
-            now = self._clock()
-            if self._may_fetch(key_id, now):
-                self._fetch(now)
-                if self._held is None:  # nothing to fall back on, and the gateway keeps a Deny for minutes: once more
-                    self._fetch(now)
-            held = self._held
-        if held is None or now - held.fetched_at >= KEEP:
-            raise KeysUnavailable
-        return held.by_id.get(key_id)
-
-    def _may_fetch(self, key_id: str, now: float) -> bool:
-        held, tried_at = self._held, self._tried_at
-        if tried_at is None:
-            return True
-        if held is None or now - held.fetched_at >= KEEP:
-            return now - tried_at >= RETRY
-        stale = now - held.fetched_at >= MAX_AGE
-        failed = tried_at > held.fetched_at
-        if stale and not failed:
-            return True
-        return (stale or key_id not in held.by_id) and now - tried_at >= COOLDOWN
-
-    def _fetch(self, now: float) -> None:
-        self._tried_at = now
         try:
-            by_id = parse(self._document())
-        except (AddressRefused, Unavailable, ValueError) as error:
-            age = None if self._held is None else round(now - self._held.fetched_at)
-            reason = error.detail if isinstance(error, CloakroomError) else f"{type(error).__name__}: {error}"
-            self._log("jwks_unavailable", reason=reason, keys_age=age)
-        else:
             # All at once, never merged: a key that the issuer took back is gone with the next fetch.
-            self._held = _Held(by_id, now)
+            return self._keys.get(lambda by_id: key_id in by_id).get(key_id)
+        except NothingUsable:
+            raise KeysUnavailable from None
+
+    def _failed(self, error: Exception, age: int | None) -> None:
+        reason = error.detail if isinstance(error, CloakroomError) else f"{type(error).__name__}: {error}"
+        self._log("jwks_unavailable", reason=reason, keys_age=None if age is None else round(age / SECOND))
 
     def _document(self) -> bytes:
         """Fetch the document; follows no redirect, for it could leave https."""

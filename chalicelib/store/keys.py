@@ -78,6 +78,16 @@ def provider_key(name: str) -> dict[str, object]:
     return {"pk": PROVIDERS, "sk": f"PROVIDER#{name}"}
 
 
+CACHE = "CACHE"
+"""The partition of what outsiders published: a handful of documents. IAM policies name it: who may write here decides
+whose signatures count."""
+
+
+def cached_key(name: str) -> dict[str, object]:
+    """Find a document by the hash of its name: an address may be longer than a key."""
+    return {"pk": CACHE, "sk": f"DOCUMENT#{hashlib.sha256(name.encode()).hexdigest()}"}
+
+
 def ticket_key(ticket: str) -> dict[str, object]:
     """Find a ticket by the hash of its text.
 

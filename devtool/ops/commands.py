@@ -47,6 +47,13 @@ def add(commands: Any) -> None:
         one.add_argument("pointer", help="as the list shows it")
         one.set_defaults(run=run)
 
+    cache = what.add_parser("cache", help="what outsiders published, such as the issuer's keys")
+    verbs = cache.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs.add_parser("list", help="what is in it").set_defaults(run=_cached)
+    drop = verbs.add_parser("drop", help="let a document serve nobody any more")
+    drop.add_argument("name", help="as the list shows it")
+    drop.set_defaults(run=_dropped)
+
     _add_keys(what)
 
 
@@ -142,3 +149,16 @@ def _shredded(options: argparse.Namespace) -> None:
     shredding.refuse(stage, environment, domain, with_credentials=options.with_credentials)
     keys.confirm(environment, domain, options.yes_shred)
     shredding.shredded(stage, environment, domain, as_json=options.json)
+
+
+def _cached(options: argparse.Namespace) -> None:
+    from devtool.ops import cache
+
+    cache.listed(_stage(options), as_json=options.json)
+
+
+def _dropped(options: argparse.Namespace) -> None:
+    from devtool.ops import cache
+
+    done = cache.dropped(_stage(options), options.name)
+    sys.stdout.write((json.dumps([{"done": done}]) if options.json else done) + "\n")

@@ -10,6 +10,7 @@ from chalicelib.process.messages import WorkQueue
 from chalicelib.seal.keyring import Keyring
 from chalicelib.seal.kms import KmsWrapper
 from chalicelib.store.branch_keys import BranchKeys
+from chalicelib.store.cached import CachedDocuments
 from chalicelib.store.jobs import Jobs
 from chalicelib.store.open_jobs import OpenJobs
 from chalicelib.store.providers import Providers
@@ -64,6 +65,11 @@ class Stage:
     def quarantine(self) -> Quarantine:
         """Its quarantine."""
         return Quarantine(self.table)
+
+    @property
+    def cache(self) -> CachedDocuments:
+        """What outsiders published."""
+        return CachedDocuments(self.table)
 
     @property
     def queue(self) -> WorkQueue:

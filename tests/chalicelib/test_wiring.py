@@ -32,7 +32,7 @@ def test_each_part_is_made_once_from_the_settings_alone(wiring: Wiring, part: st
     assert getattr(wiring, part) is getattr(wiring, part)
 
 
-@pytest.mark.parametrize("part", ["table", "counter", "post", "verifier", "advance"])
+@pytest.mark.parametrize("part", ["table", "counter", "post", "verifier", "cache", "advance"])
 def test_a_missing_setting_is_named_when_a_part_is_asked_for(
     wiring: Wiring, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
@@ -54,6 +54,12 @@ def test_aws_is_asked_three_times_at_the_most_within_a_requests_time(wiring: Wir
     config = wiring.table._client.meta.config
 
     assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1, 3, 3)
+
+
+def test_the_cache_gives_the_table_up_after_a_second_for_the_outsider_can_be_asked_instead(wiring: Wiring) -> None:
+    config = wiring.cache._table._client.meta.config
+
+    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(("setting", "allowed"), [("refuse", False), ("allow", True)])

@@ -104,6 +104,12 @@ def test_no_policy_holds_anything_but_literal_arns_and_each_function_keeps_its_o
             "Resource": "arn:aws-cn:logs:cn-north-1:123456789012:log-group:/aws/lambda/cloakroom-*",
         },
         {"Effect": "Allow", "Action": ["dynamodb:BatchGetItem"], "Resource": TABLE},
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:GetItem", "dynamodb:PutItem"],
+            "Resource": TABLE,
+            "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["CACHE"]}},
+        },
     ]
 
 

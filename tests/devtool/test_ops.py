@@ -17,7 +17,7 @@ from devtool.ops import jobs as ops_jobs
 from devtool.ops import stage as stages
 from devtool.ops.stage import Stage, now
 from tests.chalicelib.examples import an_id
-from tests.devtool.stuck import A_MINUTE, aside, bury, claimed, printed, stored
+from tests.devtool.stuck import A_MINUTE, aside, bury, cached, claimed, printed, stored
 
 if TYPE_CHECKING:
     from devtool.testing import LiveCloud
@@ -123,6 +123,8 @@ def test_a_job_that_is_not_there_is_named(stage: Stage) -> None:
         "quarantine list",
         "quarantine show advance 100",
         "quarantine replay advance 100",
+        "cache list",
+        "cache drop https://issuer.example/jwks.json",
     ],
 )
 def test_every_command_answers_in_json_for_scripts_and_in_text_for_people(
@@ -132,6 +134,7 @@ def test_every_command_answers_in_json_for_scripts_and_in_text_for_people(
     stored(stage, 1, age=5 * A_MINUTE, job_type=Type.REVOKE)
     bury(stage, write_message(an_id(1)))
     aside(stage, "100", an_id(1))
+    cached(stage, "https://issuer.example/jwks.json", b"{}")
 
     assert cli.main(["ops", "--json", *typed.split()]) == 0
     rows = printed(capsys)
@@ -171,7 +174,7 @@ def test_without_a_stage_and_without_a_local_cloud_the_answer_says_what_to_type(
 
 
 def test_help_is_there_for_every_level(capsys: pytest.CaptureFixture[str]) -> None:
-    for typed in ([], ["jobs"], ["dlq"], ["dlq", "redrive"], ["quarantine"]):
+    for typed in ([], ["jobs"], ["dlq"], ["dlq", "redrive"], ["quarantine"], ["cache"]):
         with pytest.raises(SystemExit) as left:
             cli.main(["ops", *typed, "--help"])
         assert left.value.code == 0

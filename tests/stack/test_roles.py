@@ -61,6 +61,8 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
     },
     "authorize": {
         ("dynamodb:BatchGetItem", "Table.Arn"): "look the policies of a caller's groups up",
+        ("dynamodb:GetItem", "Table.Arn"): "find the issuer's keys; of the partition CACHE alone",
+        ("dynamodb:PutItem", "Table.Arn"): "share the issuer's keys; to the partition CACHE alone",
     },
     "advance": {
         **READS_THE_STREAM,
@@ -121,6 +123,18 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
 }
 
 
+WRITES = {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+ONLY_THE_CACHE = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["CACHE"]}}
+NEVER_THE_CACHE = {
+    "Effect": "Deny",
+    "Action": sorted(WRITES),
+    "Resource": {"Fn::GetAtt": ["Table", "Arn"]},
+    "Condition": {"ForAnyValue:StringEquals": {"dynamodb:LeadingKeys": ["CACHE"]}},
+}
+"""What stands there decides whose signatures count. The local cloud does not know the leading key: to it the one
+condition always holds, and this one never."""
+
+
 def policy(function: str) -> dict[str, Any]:
     file = FOLDER / CONFIG["lambda_functions"][function]["iam_policy_file"]
     document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -131,6 +145,7 @@ def granted(function: str) -> list[tuple[str, str]]:
     return [
         (action, name_of(resource))
         for statement in policy(function)["Statement"]
+        if statement["Effect"] == "Allow"
         for action in statement["Action"]
         for resource in resources(statement)
     ]
@@ -163,13 +178,29 @@ def test_a_function_may_do_what_it_needs_and_nothing_else(function: str) -> None
 @pytest.mark.parametrize("function", NEEDED)
 def test_no_policy_is_wide(function: str) -> None:
     for statement in policy(function)["Statement"]:
-        assert set(statement) == {"Effect", "Action", "Resource"}
+        if statement == NEVER_THE_CACHE:
+            continue
+        assert set(statement) - {"Condition"} == {"Effect", "Action", "Resource"}
         assert statement["Effect"] == "Allow"
         assert isinstance(statement["Action"], list)
         assert not any("*" in action for action in statement["Action"])
         for resource in resources(statement):
             assert name_of(resource) != "*"
             assert name_of(resource).count("*") <= 1
+
+
+@pytest.mark.parametrize("function", NEEDED)
+def test_only_the_authorizer_writes_what_says_whose_signatures_count(function: str) -> None:
+    statements = policy(function)["Statement"]
+    writing = [one for one in statements if one["Effect"] == "Allow" and WRITES & set(one["Action"])]
+    conditions = [statement["Condition"] for statement in statements if "Condition" in statement]
+
+    if function == "authorize":
+        assert [statement.get("Condition") for statement in writing] == [ONLY_THE_CACHE]
+        assert conditions == [ONLY_THE_CACHE]
+    else:
+        assert (NEVER_THE_CACHE in statements) == bool(writing)
+        assert conditions == [NEVER_THE_CACHE["Condition"]] * bool(writing)
 
 
 USES: dict[str, Callable[[Api, str, str], int]] = {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from tests.chalicelib.admit.issuer import (
     jwk,
     rsa_key,
 )
+from tests.chalicelib.outbound.shelf import Alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +41,7 @@ def verifier(server: JwksServer) -> Verifier:
     return Verifier(
         issuer=ISSUER,
         audience=AUDIENCE,
-        jwks=Keys(server.url, clock=clock, log=Log()),
+        jwks=Keys(server.url, Alone(), clock=clock, pause=time.sleep, log=Log()),
         groups_claim="groups",
         clock=clock,
     )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.chalicelib.admit.issuer import (
     refused,
     sign,
 )
+from tests.chalicelib.outbound.shelf import Alone
 
 
 @pytest.mark.parametrize("issuer", [..., None, "", "https://issuer.example", "HTTPS://issuer.example/", [ISSUER], 7])
@@ -167,7 +169,7 @@ def test_without_keys_the_code_says_so() -> None:
     with JwksServer() as gone:
         url = gone.url
     clock = Clock()
-    keys = Keys(url, clock=clock, log=Log())
+    keys = Keys(url, Alone(), clock=clock, pause=time.sleep, log=Log())
     verifier = Verifier(issuer=ISSUER, audience=AUDIENCE, jwks=keys, groups_claim="groups", clock=clock)
 
     assert refused(verifier, sign(claims())) == "keys_unavailable"

@@ -11,6 +11,7 @@ import pytest
 from chalicelib.admit import jwks
 from chalicelib.admit.jwks import Keys, KeysUnavailable
 from tests.chalicelib.admit.issuer import Clock, JwksServer, Log, ec_key, jwk, rsa_key
+from tests.chalicelib.outbound.shelf import Alone
 
 if TYPE_CHECKING:
     import http.server
@@ -35,7 +36,7 @@ def log() -> Log:
 
 @pytest.fixture
 def keys(server: JwksServer, clock: Clock, log: Log) -> Keys:
-    return Keys(server.url, clock=clock, log=log)
+    return Keys(server.url, Alone(), clock=clock, pause=time.sleep, log=log)
 
 
 def test_keys_are_fetched_once_and_served_for_their_maximum_age(keys: Keys, server: JwksServer, clock: Clock) -> None:
@@ -181,7 +182,7 @@ def test_without_any_keys_a_failing_issuer_is_asked_every_five_seconds(
 def test_an_issuer_that_nobody_serves_is_an_outage(clock: Clock, log: Log) -> None:
     with JwksServer() as gone:
         url = gone.url
-    keys = Keys(url, clock=clock, log=log)
+    keys = Keys(url, Alone(), clock=clock, pause=time.sleep, log=log)
 
     with pytest.raises(KeysUnavailable):
         keys.key("rsa-1")
@@ -276,6 +277,6 @@ def test_a_slow_issuer_is_given_up_when_the_time_is_over(
 
 
 def test_the_address_is_asked_with_its_query(server: JwksServer, clock: Clock, log: Log) -> None:
-    Keys(f"{server.url}?p=b2c_1_signin", clock=clock, log=log).key("rsa-1")
+    Keys(f"{server.url}?p=b2c_1_signin", Alone(), clock=clock, pause=time.sleep, log=log).key("rsa-1")
 
     assert server.paths == ["/jwks.json?p=b2c_1_signin"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from chalicelib.admit.jwks import Keys, parse
 from tests.chalicelib.admit.issuer import Clock, Log, ec_key, jwk, rsa_key
+from tests.chalicelib.outbound.shelf import Alone
 
 
 @pytest.mark.parametrize(
@@ -28,12 +30,12 @@ from tests.chalicelib.admit.issuer import Clock, Log, ec_key, jwk, rsa_key
 )
 def test_only_https_or_this_machine_is_asked(url: str) -> None:
     with pytest.raises(ValueError, match=r"^JWKS_URL must be https"):
-        Keys(url, clock=Clock(), log=Log())
+        Keys(url, Alone(), clock=Clock(), pause=time.sleep, log=Log())
 
 
 def test_a_port_that_cannot_be_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match=r"[Pp]ort"):
-        Keys("https://issuer.example:99999/jwks.json", clock=Clock(), log=Log())
+        Keys("https://issuer.example:99999/jwks.json", Alone(), clock=Clock(), pause=time.sleep, log=Log())
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,7 @@ def test_a_port_that_cannot_be_is_refused_at_once() -> None:
     ["https://issuer.example/jwks.json", "http://localhost:1/j", "http://127.0.0.1:1/j", "http://[::1]:1/j"],
 )
 def test_https_and_plain_http_on_this_machine_are_accepted(url: str) -> None:
-    Keys(url, clock=Clock(), log=Log())
+    Keys(url, Alone(), clock=Clock(), pause=time.sleep, log=Log())
 
 
 UNUSABLE: list[dict[str, Any]] = [

@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from chalicelib.admit import jwks
 from chalicelib.admit.jwks import Keys, KeysUnavailable
 from tests.chalicelib.admit.issuer import Clock, JwksServer, Log, ec_key, jwk, rsa_key
+from tests.chalicelib.outbound.shelf import Alone
 
 if TYPE_CHECKING:
     import http.server
@@ -63,14 +64,14 @@ def test_keys_come_over_tls_from_a_server_that_is_vouched_for(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
 
-    assert Keys(server.url, clock=Clock(), log=Log()).key("rsa-1") is not None
+    assert Keys(server.url, Alone(), clock=Clock(), pause=time.sleep, log=Log()).key("rsa-1") is not None
 
 
 def test_a_server_that_nobody_vouches_for_is_an_outage(server: JwksServer) -> None:
     log = Log()
 
     with pytest.raises(KeysUnavailable):
-        Keys(server.url, clock=Clock(), log=log).key("rsa-1")
+        Keys(server.url, Alone(), clock=Clock(), pause=time.sleep, log=log).key("rsa-1")
 
     assert server.fetches == 0
     assert log.facts[0]["reason"].startswith("SSLCertVerificationError")
@@ -92,6 +93,6 @@ def test_a_server_that_drips_over_tls_is_given_up(
     begun = time.monotonic()
 
     with pytest.raises(KeysUnavailable):
-        Keys(server.url, clock=Clock(), log=Log()).key("rsa-1")
+        Keys(server.url, Alone(), clock=Clock(), pause=time.sleep, log=Log()).key("rsa-1")
 
     assert 0.4 < time.monotonic() - begun < 1.2

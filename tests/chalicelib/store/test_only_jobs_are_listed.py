@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.model.branch_key import WrappedKey
+from chalicelib.model.cached import Entry
 from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Status
 from chalicelib.model.quarantine import Sighting
 from chalicelib.store.attributes import from_attributes
 from chalicelib.store.branch_keys import BranchKeys
+from chalicelib.store.cached import CachedDocuments
 from chalicelib.store.connections import Connections
 from chalicelib.store.leases import Leases
 from chalicelib.store.limits import Limits
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from chalicelib.store.table import Table
 
 KINDS = {"job", "current", "branch_key", "policy", "ticket", "connection", "watch", "quarantine", "provider", "limit"}
+KINDS |= {"cache"}
 INDEXES = {one["IndexName"]: one for one in TEMPLATE["Resources"]["Table"]["Properties"]["GlobalSecondaryIndexes"]}
 
 
@@ -51,6 +54,7 @@ def full(table: Table, jobs: Jobs) -> Table:
     BranchKeys(table).add(WrappedKey(environment="e", domain="d", version=1, wrapped=b"w", check=b"c"))
     Quarantine(table).sighted(Sighting(source="work", pointer="p", job_id="j", reason="r", is_final=True), NOW)
     Providers(table).put(provider(), None, None)
+    CachedDocuments(table).write(Entry(name="n").dropped(NOW), seen=Entry(name="n"))
     Limits(table, now=lambda: NOW, pause=lambda _: None, chance=lambda: 0.0).enter(provider(), "job")
     return table
 

@@ -1,0 +1,112 @@
+"""The issuer's keys on the deployed stack: fetched once for all authorizers, and dropped for all of them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chalicelib.store.cached import CachedDocuments
+from chalicelib.store.table import Table
+from tests.chalicelib.admit.issuer import JwksServer
+from tests.stack import mishaps
+from tests.stack.between import environment_of
+from tests.stack.http import Api, unique
+from tests.stack.meter import Ledger, Meter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devtool.testing import LiveCloud
+
+
+@pytest.fixture
+def issuer(cloud: LiveCloud) -> Iterator[JwksServer]:
+    """Let the authorizer ask an address that nobody asked before, and that counts."""
+    with (
+        JwksServer(*cloud.signer.jwks()["keys"]) as server,
+        environment_of(cloud, "authorize", {"JWKS_URL": server.url}),
+    ):
+        yield server
+
+
+def admitted(api: Api, cloud: LiveCloud) -> bool:
+    """Ask with a bearer that the gateway has no answer for yet."""
+    status = api.get("/jobs/" + "a" * 26, cloud.token(unique("keys"), ["admin"])).status
+    assert status in (403, 404)
+    return status == 404
+
+
+def start_anew(cloud: LiveCloud) -> None:
+    """End the authorizer's processes, each with its memory."""
+    killed = [cloud.kill_worker(pid) for pid in cloud.worker_pids("authorize")]
+    assert any(killed)
+
+
+def test_a_second_authorizer_does_not_ask_the_issuer_again_and_does_not_need_it(
+    api: Api, cloud: LiveCloud, issuer: JwksServer
+) -> None:
+    assert admitted(api, cloud)
+    start_anew(cloud)
+    assert admitted(api, cloud)
+    issuer.status = 503
+    start_anew(cloud)
+    assert admitted(api, cloud)
+
+    assert issuer.fetches == 1
+
+
+def test_a_drop_makes_every_authorizer_ask_the_issuer_again_within_a_second(
+    api: Api, cloud: LiveCloud, issuer: JwksServer
+) -> None:
+    assert admitted(api, cloud)
+    issuer.publish()  # the key was stolen, and the issuer has taken it back
+
+    CachedDocuments(Table(cloud.client("dynamodb"), cloud.table)).drop(issuer.url, time.time_ns() // 1_000)
+    time.sleep(1)
+
+    assert not admitted(api, cloud)
+    start_anew(cloud)
+    assert not admitted(api, cloud)
+    issuer.publish(*cloud.signer.jwks()["keys"])
+    start_anew(cloud)
+    assert admitted(api, cloud)
+
+
+def test_warm_an_authorizer_looks_at_the_table_once_a_second_at_the_most(
+    api: Api, cloud: LiveCloud, issuer: JwksServer
+) -> None:
+    ledger = Ledger({"authorize": "admit"})
+    with (
+        Meter(cloud.endpoint, "authorize", ledger) as meter,
+        environment_of(cloud, "authorize", {"AWS_ENDPOINT_URL": meter.url}),
+    ):
+        assert admitted(api, cloud)
+        cold = ledger.rows()
+        begun = time.monotonic()
+        answers = [admitted(api, cloud) for _ in range(60)]
+        seconds = time.monotonic() - begun
+        warm = ledger.rows()
+
+    assert all(answers)
+    assert cold["admit", "GetItem CACHE"] == {"calls": 1, "reads": 0.5}
+    assert cold["admit", "PutItem CACHE"] == {"calls": 2, "index_writes": 0, "writes": 2}
+    looks = warm["admit", "GetItem CACHE"]
+    assert 1 <= looks["calls"] <= seconds + 1
+    assert looks["reads"] == looks["calls"] / 2
+    assert {purpose for _, purpose in warm} == {"GetItem CACHE"}
+    assert issuer.fetches == 1
+
+
+@pytest.mark.parametrize("action", ["dynamodb:GetItem", "dynamodb:PutItem"])
+def test_without_its_rights_to_the_cache_an_authorizer_asks_the_issuer_by_itself(
+    api: Api, cloud: LiveCloud, issuer: JwksServer, action: str
+) -> None:
+    with mishaps.denied(cloud, "authorize", action):
+        assert admitted(api, cloud)
+        start_anew(cloud)
+        assert admitted(api, cloud)
+
+    assert issuer.fetches == 2
+    assert '"event":"cache.unavailable"' in cloud.logs("authorize")
