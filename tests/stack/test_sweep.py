@@ -103,9 +103,13 @@ def test_the_sweep_is_scheduled_every_minute(cloud: LiveCloud) -> None:
 
     rules = [rule for rule in events.list_rules()["Rules"] if rule.get("ScheduleExpression") == "rate(1 minute)"]
 
-    targets = [target["Arn"] for rule in rules for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]]
-    assert targets == [arn]
-    assert [rule["State"] for rule in rules] == ["ENABLED"]
+    states = [
+        rule["State"]
+        for rule in rules
+        for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        if target["Arn"] == arn
+    ]
+    assert states == ["ENABLED"]
 
 
 def test_a_job_that_the_stream_never_told_of_is_ended_through_the_sweep(cloud: LiveCloud, stage: Stage) -> None:

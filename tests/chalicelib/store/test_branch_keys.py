@@ -138,3 +138,13 @@ def test_a_version_that_is_added_while_a_shredding_looks_is_shredded_with_the_ot
 
     assert branch_keys.shred("production", "shop", NOW) == 2
     assert branch_keys.latest("production", "shop").version == 3
+
+
+def test_a_rotation_whose_job_cannot_be_stored_adds_no_version(branch_keys: BranchKeys, jobs: Jobs) -> None:
+    RotatedKeys(branch_keys, lambda _: a_job()).add(a_key(1))
+
+    with pytest.raises(Conflict):
+        RotatedKeys(branch_keys, lambda _: a_job()).add(a_key(2))
+
+    assert branch_keys.latest("production", "shop") == a_key(1)
+    assert jobs.job(a_job().id) == a_job()
