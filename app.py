@@ -15,7 +15,17 @@ from chalicelib.model.job import Job, age_ms
 from chalicelib.model.overdue import SWEEP_RUN
 from chalicelib.web import answers
 from chalicelib.web.problems import answered, settled
-from chalicelib.web.requests import Query, allow, caller_of, identifier, json_body, provider_name
+from chalicelib.web.requests import (
+    NDJSON,
+    Query,
+    allow,
+    caller_of,
+    identifier,
+    json_body,
+    media_type,
+    provider_name,
+    raw_body,
+)
 from chalicelib.wiring import now, wired
 
 if TYPE_CHECKING:
@@ -191,6 +201,45 @@ def retry_job(job_id: str) -> Response:
     job = wired.control.retry(caller, identifier(job_id))
     log.fact("job.retried", job=job.id, type=job.type)
     return answers.accepted(job)
+
+
+@app.route("/uploads", methods=["POST"], authorizer=authorize, content_types=ANY)
+@answered
+def make_upload() -> Response:
+    """Give an address that one file of tokens may be sent to, within 15 minutes."""
+    caller, _ = _asked()
+    upload = wired.reception.upload(caller.principal)
+    log.fact("upload.made", upload=upload.id)
+    return answers.upload(upload)
+
+
+@app.route("/imports", methods=["POST"], authorizer=authorize, content_types=ANY)
+@answered
+def import_tokens() -> Response:
+    """Take many tokens in, a line each: 202 once the lines and their job are stored."""
+    from chalicelib.intake.reading import read_idempotency_key, read_import  # noqa: PLC0415
+
+    caller, _ = _asked()
+    request = _request()
+    who, key = caller.principal, read_idempotency_key(request.headers.get("idempotency-key"))
+    if media_type(request) == NDJSON:
+        job, is_new = wired.reception.accept_lines(raw_body(request), requester=who, idempotency_key=key)
+    else:
+        upload = read_import(json_body(request)).upload
+        job, is_new = wired.reception.accept_upload(upload, requester=who, idempotency_key=key)
+    log.fact("import.accepted" if is_new else "import.repeated", job=job.id)
+    return answers.accepted(job)
+
+
+@app.route("/imports/{job_id}/refusals", methods=["GET"], authorizer=authorize, content_types=ANY)
+@answered
+def list_refusals(job_id: str) -> Response:
+    """List an import's refused lines, with reasons."""
+    caller, query = _asked("limit", "cursor")
+    after, limit = query.line(), query.limit()
+    refusals, last = wired.refused_lines.page(caller, identifier(job_id), limit=limit, after=after)
+    log.fact("refusals.listed", job=job_id, count=len(refusals))
+    return answers.refusals(refusals, last)
 
 
 @app.route("/tickets", methods=["POST"], authorizer=authorize, content_types=ANY)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SETTINGS: dict[str, str] = {
     "TABLE_NAME": "the table that everything is kept in",
     "QUEUE_URL": "the queue for work that calls anybody else",
+    "IMPORTS_BUCKET": "the bucket that files of tokens wait in until they are imported",
     "KMS_KEY_ID": "the KMS key (id or ARN) that wraps branch keys",
     "JWT_ISSUER": "the `iss` that bearer tokens must carry, letter for letter",
     "JWT_AUDIENCE": "the `aud` that bearer tokens must carry",
@@ -51,6 +52,7 @@ class Settings:
 
     table_name: str
     queue_url: str
+    imports_bucket: str
     kms_key_id: str
     jwt_issuer: str
     jwt_audience: str

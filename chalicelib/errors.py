@@ -66,6 +66,24 @@ class NotFound(Refused):
     code = "not_found"
 
 
+class FileMissing(NotFound):
+    """The file is not there. Ask POST /uploads for an address, send the file to it in time, then import it."""
+
+    code = "file_missing"
+
+
+class FileChanged(Refused):
+    """The file was replaced after its import was accepted. Send it again as another upload, and import that."""
+
+    code = "file_changed"
+
+
+class TooManyLines(Refused):
+    """The file has more than 100,000 lines. Nothing was stored: import it in parts."""
+
+    code = "too_many_lines"
+
+
 class Unauthorized(Refused):
     """The bearer token is no longer valid."""
 

@@ -34,6 +34,12 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
     "job.settled": (Metric(name="Settled", dimensions=_BY_TYPE), _ENDED),
     "token.erased": (Metric(name="Settled", dimensions=_BY_TYPE), _ENDED),
     "token.refreshed": (Metric(name="Settled", dimensions=_BY_TYPE), _ENDED),
+    "tokens.imported": (
+        Metric(name="Settled", dimensions=_BY_TYPE),
+        Metric(name="Imported", field="stored"),
+        Metric(name="RefusedLines", field="refused"),
+        _ENDED,
+    ),
     "job.failed": (Metric(name="Failed", dimensions=("stage", "type", "code")), _ENDED),
     "job.cancelled": (Metric(name="Cancelled", dimensions=_BY_TYPE), _ENDED),
     "job.waits": (Metric(name="Retried", dimensions=_BY_TYPE),),

@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from chalicelib.admit.bearer import Verifier
     from chalicelib.collect.lists import Lists
     from chalicelib.collect.read import Counter
+    from chalicelib.collect.refused_lines import RefusedLines
     from chalicelib.intake.accept import Intake
     from chalicelib.intake.control import Control
     from chalicelib.intake.delete import Deletion
+    from chalicelib.intake.imports import Reception
     from chalicelib.intake.providers import Registrar
     from chalicelib.notify.post import ConnectionsApi
     from chalicelib.notify.sockets import Sockets, Usher
     from chalicelib.notify.tell import Teller
     from chalicelib.outbound.http import Outside
     from chalicelib.process.handlers import Advance, Notify, Reporting, Work
+    from chalicelib.process.importing import Importing
     from chalicelib.process.messages import WorkQueue
     from chalicelib.process.reseal import Reseal
     from chalicelib.process.steps import Steps
@@ -214,6 +217,7 @@ class Wiring:
             revoke=self.revocation,
             settle=self.settling,
             reseal=self.reseal,
+            importing=lambda job: self.importing(job),  # noqa: PLW0108  its threads and S3 are an import's price alone
             now=now,
             chance=random.random,
             owner=secrets.token_hex(8),
@@ -284,6 +288,38 @@ class Wiring:
         from chalicelib.store.limits import Limits  # noqa: PLC0415
 
         return Limits(self.table, now=now, pause=time.sleep, chance=random.random)
+
+    @cached_property
+    def reception(self) -> Reception:
+        """Takes imports in."""
+        from chalicelib.wiring_imports import reception  # noqa: PLC0415
+
+        client = _files_client(read_timeout=3)
+        return reception(client, self.settings, self.table, sealer=self.sealer, now=now, new_id=self._new_id)
+
+    @cached_property
+    def refused_lines(self) -> RefusedLines:
+        """Lists what an import refused."""
+        from chalicelib.collect.refused_lines import RefusedLines  # noqa: PLC0415
+        from chalicelib.store.imports import Imports  # noqa: PLC0415
+
+        return RefusedLines(jobs=self.jobs, imports=Imports(self.table))
+
+    @cached_property
+    def importing(self) -> Importing:
+        """Does imports."""
+        from chalicelib.wiring_imports import importing  # noqa: PLC0415
+
+        client = _files_client(read_timeout=10)
+        return importing(
+            client,
+            self.settings,
+            self.table,
+            sealer=self.sealer,
+            leases=self.leases,
+            providers=self.known_providers,
+            now=now,
+        )
 
     @cached_property
     def sweep(self) -> Sweep:
@@ -472,12 +508,19 @@ class Wiring:
 
     @property
     def _new_id(self) -> Any:
-        from chalicelib.intake.accept import id_from  # noqa: PLC0415
+        from chalicelib.model.ids import id_from  # noqa: PLC0415
 
         return lambda: id_from(secrets.token_bytes(16))
 
 
-def _client(service: str, *, endpoint_url: str | None = None, tries: int = 3, read_timeout: float = 3) -> Any:
+def _client(
+    service: str,
+    *,
+    endpoint_url: str | None = None,
+    tries: int = 3,
+    read_timeout: float = 3,
+    **options: Any,
+) -> Any:
     """Return a boto3 client that gives up inside a request's time: 1 s to connect, `read_timeout` to answer."""
     import boto3  # noqa: PLC0415  170 ms of a cold start that /openapi.json and the tests of pure code need not pay
     from botocore.config import Config  # noqa: PLC0415
@@ -486,9 +529,18 @@ def _client(service: str, *, endpoint_url: str | None = None, tries: int = 3, re
         connect_timeout=1,
         read_timeout=read_timeout,
         retries={"mode": "standard", "total_max_attempts": tries},
+        **options,
         max_pool_connections=max(SETTLING_THREADS, PUSHING_THREADS),
     )
     return boto3.client(service, config=config, endpoint_url=endpoint_url)
+
+
+def _files_client(*, read_timeout: float) -> Any:
+    """Return a client for S3 whose forms name the bucket's region: the address without it redirects for a day after the
+    bucket was made, and a browser or curl does not send a form twice. A stand-in for AWS has no names for buckets.
+    """
+    style = "path" if os.environ.get("AWS_ENDPOINT_URL") else "virtual"
+    return _client("s3", read_timeout=read_timeout, signature_version="s3v4", s3={"addressing_style": style})
 
 
 wired = Wiring()

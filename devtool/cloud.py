@@ -88,6 +88,7 @@ class Cloud:
             REST_STAGE,
         )
         self._complete_tables(deployed)
+        self._complete_buckets(deployed)
 
     def _complete_tables(self, deployed: template.Template) -> None:
         """Set what MiniStack's CloudFormation ignores on a table: time to live, point-in-time recovery."""
@@ -104,6 +105,16 @@ class Cloud:
             tables.update_continuous_backups(
                 TableName=self.stack.physical_id(logical_id),
                 PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+            )
+
+    def _complete_buckets(self, deployed: template.Template) -> None:
+        """Set what MiniStack's CloudFormation ignores on a bucket: its encryption."""
+        buckets = environment.client("s3", self.endpoint)
+        for logical_id, key in template.encrypted_buckets(deployed).items():
+            default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": self.stack.physical_id(key)}
+            buckets.put_bucket_encryption(
+                Bucket=self.stack.physical_id(logical_id),
+                ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": default}]},
             )
 
     def _parameters(self) -> dict[str, str]:

@@ -35,6 +35,8 @@ _OUTPUTS = {
     "QueueArn": "WorkQueue.Arn",
     "DeadLetterQueueUrl": "WorkDeadLetters",
     "KeyArn": "SecretKey.Arn",
+    "ImportsBucket": "Imports",
+    "ImportsBucketArn": "Imports.Arn",
 }
 _CODE = ("app.py", "requirements.txt", "chalicelib", "vendor")
 

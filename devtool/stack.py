@@ -64,6 +64,13 @@ class Stack:
         s3.put_object(Bucket=CODE_BUCKET, Key=key, Body=archive.read_bytes())
         return key
 
+    def _upload_template(self, wanted: template.Template) -> str:
+        """Return where the template is: CloudFormation takes 51,200 bytes in a request, and a megabyte from S3."""
+        key = f"{self._name}.json"
+        body = json.dumps(wanted, separators=(",", ":")).encode()
+        environment.client("s3", self._endpoint).put_object(Bucket=CODE_BUCKET, Key=key, Body=body)
+        return f"{self._endpoint}/{CODE_BUCKET}/{key}"
+
     def _known_id_is_in_the_way(self, wanted: template.Template) -> bool:
         """Tell whether an update would make a second REST API under the id that the present one holds."""
         if not self.exists() or self.outputs().get("RestAPIId") != template.REST_API_ID:
@@ -76,7 +83,7 @@ class Stack:
         known = wanted.get("Parameters", {})
         request = {
             "StackName": self._name,
-            "TemplateBody": json.dumps(wanted),
+            "TemplateURL": self._upload_template(wanted),
             "Parameters": [
                 {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items() if name in known
             ],

@@ -120,6 +120,12 @@ def _with_numbers(value: Any, numbers: dict[str, int]) -> Any:
     return value
 
 
+def drop_bucket_policies(template: Template) -> None:
+    """Leave bucket policies away: ours wants TLS, and the local cloud speaks plain HTTP on the loopback device."""
+    for name in [name for name, value in template["Resources"].items() if value["Type"] == "AWS::S3::BucketPolicy"]:
+        del template["Resources"][name]
+
+
 _CHANGES: tuple[Callable[[Template], None], ...] = (
     drop_websocket_deployment,
     state_binary_types,
@@ -127,6 +133,7 @@ _CHANGES: tuple[Callable[[Template], None], ...] = (
     pin_rest_api,
     silence_stream_mappings,
     write_numbers,
+    drop_bucket_policies,
 )
 
 
@@ -149,6 +156,16 @@ def expiring_tables(template: Template) -> dict[str, str]:
         if resource["Type"] == "AWS::DynamoDB::Table"
         and resource["Properties"].get("TimeToLiveSpecification", {}).get("Enabled")
     }
+
+
+def encrypted_buckets(template: Template) -> dict[str, str]:
+    """Name the key of each bucket that is encrypted by one of the stack, both by their logical ids."""
+    found: dict[str, str] = {}
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::S3::Bucket" and "BucketEncryption" in resource["Properties"]:
+            (rule,) = resource["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            found[name] = rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"]["Fn::GetAtt"][0]
+    return found
 
 
 def recoverable_tables(template: Template) -> list[str]:

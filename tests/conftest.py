@@ -52,6 +52,23 @@ def table_of_its_own(cloud: LiveCloud) -> Iterator[Table]:
     client.delete_table(TableName=name)
 
 
+@pytest.fixture
+def bucket(cloud: LiveCloud) -> Iterator[str]:
+    with bucket_of_its_own(cloud) as made:
+        yield made
+
+
+@contextmanager
+def bucket_of_its_own(cloud: LiveCloud) -> Iterator[str]:
+    """Make a bucket, and delete it with all that is in it in the end."""
+    s3, name = cloud.client("s3"), f"test-{uuid.uuid4()}"
+    s3.create_bucket(Bucket=name)
+    yield name
+    for found in s3.list_objects_v2(Bucket=name).get("Contents", []):
+        s3.delete_object(Bucket=name, Key=found["Key"])
+    s3.delete_bucket(Bucket=name)
+
+
 @pytest.fixture(scope="session")
 def key_id(cloud: LiveCloud) -> str:
     created = cloud.client("kms").create_key(Description="tests")

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import IdempotencyKeyReused, KeyGone
 from chalicelib.intake.reading import canonical
 from chalicelib.model import clock
 from chalicelib.model.deposit import Deposit
+from chalicelib.model.ids import hashed_id
 from chalicelib.model.job import Job, Type, first_job
 from chalicelib.model.token import Place, Secret, Token, expiry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from chalicelib.intake.bodies import HandIn, TokenIn
-
-_ID_BYTES = 16
 
 
 class Depository(Protocol):
@@ -60,7 +57,9 @@ class Intake:
         or where the first one was shredded; Unavailable when nothing was stored.
         """
         token_id = self.new_id() if idempotency_key is None else idempotent_id(requester, idempotency_key)
-        deposit = self._deposit(body, requester=requester, token_id=token_id)
+        unmarked = deposit_of(body, self.sealer, token_id=token_id, requester=requester, now=self.now())
+        mark = self.sealer.mark(canonical(body), unmarked.token.place, unmarked.key_version)
+        deposit = replace(unmarked, body_mark=mark)
         stored = self.deposits.accept(deposit)
         if stored is None:
             return deposit.job, True
@@ -68,33 +67,41 @@ class Intake:
             expected = self.sealer.mark(canonical(body), stored.token.place, stored.key_version)
         except KeyGone:  # shredded: nothing can be compared any more, and what was stored never opens again
             raise IdempotencyKeyReused from None
-        if not hmac.compare_digest(expected, stored.body_mark):
+        if stored.body_mark is None or not hmac.compare_digest(expected, stored.body_mark):
             raise IdempotencyKeyReused
         return stored.job, False
 
-    def _deposit(self, body: HandIn, *, requester: str, token_id: str) -> Deposit:
-        now = self.now()
-        place = Place(environment=body.environment, domain=body.domain, subject=body.subject, provider=body.provider)
-        sealed, version = self.sealer.seal(_secret(body.token).to_bytes(), place, token_id)
-        token = Token(
-            id=token_id,
-            place=place,
-            requester=requester,
-            accepted_at=now,
-            fingerprint=self.sealer.fingerprint(body.token.access_token, place),
-            token_type=body.token.token_type,
-            scope=body.token.scope,
-            expires_at=_expiry(body.token, now),
-            has_refresh_token=body.token.refresh_token is not None,
-            metadata=body.metadata,
-        )
-        return Deposit(
-            job=first_job(token_id, Type.STORE, token, requester=requester, now=now),
-            token=token,
-            sealed=sealed,
-            body_mark=self.sealer.mark(canonical(body), place, version),
-            key_version=version,
-        )
+
+def deposit_of(
+    body: HandIn,
+    sealer: Sealer,
+    *,
+    token_id: str,
+    requester: str,
+    now: int,
+    asked: Mapping[str, object] | None = None,
+) -> Deposit:
+    """Return a body as it is kept: accepted at `now`, sealed, its job still to be done, without the body's mark."""
+    place = Place(environment=body.environment, domain=body.domain, subject=body.subject, provider=body.provider)
+    sealed, version = sealer.seal(_secret(body.token).to_bytes(), place, token_id)
+    token = Token(
+        id=token_id,
+        place=place,
+        requester=requester,
+        accepted_at=now,
+        fingerprint=sealer.fingerprint(body.token.access_token, place),
+        token_type=body.token.token_type,
+        scope=body.token.scope,
+        expires_at=_expiry(body.token, now),
+        has_refresh_token=body.token.refresh_token is not None,
+        metadata=body.metadata,
+    )
+    return Deposit(
+        job=first_job(token_id, Type.STORE, token, requester=requester, now=now, asked=asked),
+        token=token,
+        sealed=sealed,
+        key_version=version,
+    )
 
 
 def idempotent_id(requester: str, idempotency_key: str) -> str:
@@ -103,14 +110,7 @@ def idempotent_id(requester: str, idempotency_key: str) -> str:
     From the key alone, so that a second use meets the first in the table without a read. A plain hash: neither name
     is a secret, and an id opens nothing.
     """
-    names = requester.encode(), idempotency_key.encode()
-    digest = hashlib.sha256(b"cloakroom/1/idempotency" + b"".join(len(n).to_bytes(4, "big") + n for n in names))
-    return id_from(digest.digest()[:_ID_BYTES])
-
-
-def id_from(random: bytes) -> str:
-    """Write 16 bytes as an id: 26 characters of a-z and 2-7."""
-    return base64.b32encode(random).decode().rstrip("=").lower()
+    return hashed_id(b"cloakroom/1/idempotency", requester, idempotency_key)
 
 
 def _secret(token: TokenIn) -> Secret:

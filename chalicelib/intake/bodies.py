@@ -124,6 +124,12 @@ class RejectedIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     generation: Annotated[int, Meta(ge=1, le=2**53 - 1, description="As the token was collected with.")]
 
 
+class ImportIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /imports` for a file that was sent. Lines themselves come as `application/x-ndjson`."""
+
+    upload: Annotated[str, Meta(pattern=r"^[a-z2-7]{26}$(?!\n)", description="The id that `POST /uploads` gave.")]
+
+
 class TicketIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /tickets`: empty for all that is the caller's, or one subject, or one job."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import Conflict, IllegalTransition, NotFound
-from chalicelib.model.job import BUDGETS, Job, Status, check_transition
+from chalicelib.model.job import BUDGETS, Job, Status, Type, check_transition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,8 +50,10 @@ class Control:
         for _ in range(RACES):
             job = self._visible(caller, job_id)
             check_transition(job.status, Status.CANCELLED)
-            outcome = {"result": {"reason": "cancelled", "by": caller.principal}}
-            if self.leases.end_as_seen(job, Status.CANCELLED, self.now(), outcome):
+            result: dict[str, object] = {"reason": "cancelled", "by": caller.principal}
+            if job.type is Type.IMPORT:
+                result["note"] = "The tokens that were stored before stay stored."
+            if self.leases.end_as_seen(job, Status.CANCELLED, self.now(), {"result": result}):
                 return self.jobs.job(job_id)
         raise Conflict("the job changed too often while it was being cancelled")
 

@@ -14,6 +14,7 @@ from chalicelib.intake.bodies import (
     LARGEST_EXTRA,
     LONGEST_LIFE,
     HandIn,
+    ImportIn,
     ProviderIn,
     RejectedIn,
     TicketIn,
@@ -33,6 +34,7 @@ LONGEST_SHOWN_NAME = 32
 
 _hand_in = msgspec.json.Decoder(HandIn)
 _rejected = msgspec.json.Decoder(RejectedIn)
+_import = msgspec.json.Decoder(ImportIn)
 _ticket = msgspec.json.Decoder(TicketIn)
 _provider = msgspec.json.Decoder(ProviderIn)
 _canonical = msgspec.json.Encoder(order="deterministic")
@@ -86,6 +88,11 @@ def read_provider(raw: bytes) -> ProviderIn:
 def read_rejected(raw: bytes) -> RejectedIn:
     """Return the body of `POST /tokens/{token_id}/rejected`. Raises BodyTooLarge, InvalidBody."""
     return _read(raw, _rejected)
+
+
+def read_import(raw: bytes) -> ImportIn:
+    """Return the body of `POST /imports` that names a file."""
+    return _read(raw, _import)
 
 
 def read_idempotency_key(header: str | None) -> str | None:

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deposit:
-    """What `POST /tokens` stores: the job, the token's record, the sealed secret and the body's keyed mark."""
+    """What `POST /tokens` stores: the job, the token's record, the sealed secret and the body's keyed mark.
+
+    A token that an import stored has no mark: nobody can send it again under an Idempotency-Key of its own.
+    """
 
     job: Job
     token: Token
     sealed: bytes | None = field(repr=False)
-    body_mark: bytes = field(repr=False)
+    body_mark: bytes | None = field(default=None, repr=False)
     key_version: int

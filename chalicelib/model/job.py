@@ -33,6 +33,7 @@ class Type(enum.StrEnum):
     REVOKE = "token.revoke"
     REFRESH = "token.refresh"
     RESEAL = "domain.reseal"
+    IMPORT = "token.import"
 
 
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
@@ -64,6 +65,7 @@ BUDGETS: Mapping[Type, Budget] = {
     Type.REVOKE: Budget(attempts=12, lifetime=86_400 * SECOND),
     Type.REFRESH: Budget(attempts=12, lifetime=LONGEST_REFRESH),
     Type.RESEAL: Budget(attempts=12, lifetime=7 * 86_400 * SECOND),  # a terabyte takes 28 hours; attempts in a row
+    Type.IMPORT: Budget(attempts=12, lifetime=86_400 * SECOND),
 }
 
 OPEN = frozenset({Status.PENDING, Status.IN_PROGRESS})
@@ -112,6 +114,12 @@ class Job:
         if self.token_id is None:
             raise Unreadable(f"a {self.type} job without its token")
         return self.token_id
+
+    @property
+    def part_of(self) -> str | None:
+        """The id of the import that stored it, None for a job of its own."""
+        imported = None if self.input is None else self.input.get("import")
+        return None if imported is None else str(imported)
 
     @property
     def is_open(self) -> bool:
@@ -217,6 +225,8 @@ def job_view(job: Job) -> dict[str, object]:
 def job_links(job: Job) -> dict[str, str]:
     """Return where to go from a job."""
     links = {"self": f"/jobs/{job.id}"}
+    if job.type is Type.IMPORT:
+        links["refusals"] = f"/imports/{job.id}/refusals"
     return links if job.token_id is None else {**links, "token": f"/tokens/{job.token_id}"}
 
 

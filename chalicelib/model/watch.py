@@ -32,9 +32,9 @@ class Watch:
     """What one connection is told of.
 
     `person` is the name under which the connection is registered. With scope PERSON it hears of the jobs that the
-    person asked for and, if it `owns` its subject's path, of those about the person; with SUBJECT of the latter only;
-    with JOB of `job_id` alone, whose subject the person is. `hands_in` tells whether the person may have asked for
-    jobs about others.
+    person asked for (of an import, not of the tokens that it stored) and, if it `owns` its subject's path, of those
+    about the person; with SUBJECT of the latter only; with JOB of `job_id` alone, whose subject the person is.
+    `hands_in` tells whether the person may have asked for jobs about others.
     """
 
     principal: str
@@ -48,7 +48,8 @@ class Watch:
         """Tell whether a change of `job` is this connection's to know."""
         match self.scope:
             case Scope.PERSON:
-                return self.person == job.requester or (self.owns and self.person == job.subject)
+                asked_for = self.person == job.requester and job.part_of is None
+                return asked_for or (self.owns and self.person == job.subject)
             case Scope.SUBJECT:
                 return self.person == job.subject
             case Scope.JOB:
@@ -65,5 +66,8 @@ class Connection:
 
 
 def persons_of(job: Job) -> frozenset[str]:
-    """Return the names under which connections that may hear of `job` are registered."""
-    return frozenset({job.subject, job.requester})
+    """Return the names under which connections that may hear of `job` are registered.
+
+    Who imports hears of the import, not of each of its tokens: they would be 100,000 messages to one socket.
+    """
+    return frozenset({job.subject} if job.part_of else {job.subject, job.requester})

@@ -51,7 +51,7 @@ class Steps:
         match job.type:
             case Type.STORE:
                 self._settle(job, change.token)
-            case Type.REVOKE | Type.REFRESH | Type.RESEAL if (
+            case Type.REVOKE | Type.REFRESH | Type.RESEAL | Type.IMPORT if (
                 change.before is None or change.before.status is Status.FAILED
             ):
                 self.queue.send(job.id)

@@ -88,8 +88,8 @@ class Queue(Protocol):
 class Worker:
     """The verb of the queue's consumer. `chance` gives a number from [0, 1), `owner` names this process.
 
-    `refresh` and `revoke` call the token's provider; `reseal` gives its job back after a while and returns after how
-    many seconds it goes on, None when it has ended.
+    `refresh` and `revoke` call the token's provider; `reseal` and `importing` give their job back after a while and
+    return after how many seconds it goes on, None when it has ended.
     """
 
     outcomes: Outcomes
@@ -99,6 +99,7 @@ class Worker:
     revoke: Callable[[Job], Mapping[str, object]]
     settle: Settle
     reseal: Callable[[Job], int | None]
+    importing: Callable[[Job], int | None]
     now: Callable[[], int]
     chance: Callable[[], float]
     owner: str
@@ -156,8 +157,8 @@ class Worker:
                 self._settled("token.erased", job, token=job.token_id)
             case Type.REFRESH:
                 self.refresh(job)
-            case Type.RESEAL:
-                after = self.reseal(job)
+            case Type.RESEAL | Type.IMPORT:
+                after = (self.reseal if job.type is Type.RESEAL else self.importing)(job)
                 if after is not None:
                     self._remind(job, after)
             case Type.STORE:  # its stream record never came, or failed

@@ -35,6 +35,25 @@ class Providers(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Plans:
+    """What a token's provider wants of it: for imports, which settle many at once."""
+
+    providers: Providers
+
+    def refresh_at(self, token: Token) -> int | None:
+        """Return when a token is refreshed by itself (epoch seconds), None for never."""
+        return scheduled(token, self._provider(token))
+
+    def replaces(self, token: Token) -> bool:
+        """Tell whether the token that this one replaces is to be revoked."""
+        provider = self._provider(token)
+        return provider is not None and provider.revoke_replaced
+
+    def _provider(self, token: Token) -> Provider | None:
+        return self.providers.known(token.place.provider) if token.has_refresh_token else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Settling:
     """How the stream and the worker settle tokens."""
 

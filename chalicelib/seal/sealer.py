@@ -47,6 +47,10 @@ class Sealer:
         """Return a secret's public name under the newest key."""
         return envelope.fingerprint(access_token, self.keyring.current(place.environment, place.domain))
 
+    def version(self, place: Place) -> int:
+        """Return the version of the key that seals and marks now."""
+        return self.keyring.current(place.environment, place.domain).version
+
     def mark(self, message: bytes, place: Place, version: int) -> bytes:
         """Return the keyed hash of a request's body under one version of the key."""
         return envelope.mark(message, self.keyring.version(place.environment, place.domain, version), "body")

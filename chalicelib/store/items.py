@@ -93,7 +93,7 @@ def deposit_from_item(item: Mapping[str, Any]) -> Deposit:
             job=job,
             token=_token(item, token_id=job.id),
             sealed=item.get("sealed"),
-            body_mark=item["body_mark"],
+            body_mark=item.get("body_mark"),
             key_version=item["key_version"],
         )
     except KeyError as missing:

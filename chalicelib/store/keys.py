@@ -35,6 +35,14 @@ def job_key(job_id: str) -> dict[str, object]:
     return {"pk": f"JOB#{job_id}", "sk": "JOB"}
 
 
+LAST_LINE = 999_999_999
+
+
+def refusals_key(job_id: str, first_line: int) -> dict[str, object]:
+    """Find the refused lines of an import's chunk, which begins at `first_line`, beside the import's job."""
+    return {"pk": f"JOB#{job_id}", "sk": f"REFUSED#{first_line:09d}"}
+
+
 def job_id(row: Mapping[str, Any]) -> str:
     """Return the id of the job that an item, an image or an index's row is about."""
     return str(row["pk"]).removeprefix("JOB#")

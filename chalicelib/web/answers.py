@@ -9,6 +9,7 @@ from chalice.app import Response
 
 from chalicelib.collect.read import secret_view
 from chalicelib.model.clock import rfc3339
+from chalicelib.model.imports import LARGEST_UPLOAD, refusal_view
 from chalicelib.model.job import Job, job_links, job_view
 from chalicelib.model.listing import cursor_to_text
 from chalicelib.model.provider import Provider, provider_view
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from chalicelib.collect.read import Collected
+    from chalicelib.model.imports import Refusal, Upload
     from chalicelib.model.listing import Position, Wanted
 
 
@@ -78,6 +80,25 @@ def provider(of: Provider) -> Response:
 def providers(listed: Sequence[Provider], after: str | None) -> Response:
     """Answer with a page of providers and the cursor of the next, null at the end."""
     return ok({"items": [provider_view(one) for one in listed], "cursor": cursor_text(after)})
+
+
+def upload(of: Upload) -> Response:
+    """Answer 201 with an address that a file may be sent to, and how."""
+    body = {
+        "id": of.id,
+        "url": of.url,
+        "method": "POST",
+        "fields": dict(of.fields),
+        "expires_at": rfc3339(of.expires_at),
+        "largest": LARGEST_UPLOAD,
+    }
+    return Response(body=body, status_code=HTTPStatus.CREATED, headers={**SECURITY_HEADERS})
+
+
+def refusals(found: Sequence[Refusal], last: int | None) -> Response:
+    """Answer with a page of an import's refused lines and the cursor of the next, null at the end."""
+    cursor = None if last is None else cursor_text(str(last))
+    return ok({"items": [refusal_view(one) for one in found], "cursor": cursor})
 
 
 def ticket(text: str, ends: int, websocket_url: str) -> Response:

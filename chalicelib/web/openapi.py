@@ -13,15 +13,18 @@ from typing import Any
 import msgspec
 
 from chalicelib.collect.lists import EXAMINED
-from chalicelib.intake.bodies import LARGEST_BODY, HandIn, ProviderIn, RejectedIn, TicketIn
+from chalicelib.intake.bodies import LARGEST_BODY, HandIn, ImportIn, ProviderIn, RejectedIn, TicketIn
+from chalicelib.model.imports import LARGEST_LINES, LARGEST_UPLOAD, MOST_LINES
 from chalicelib.web import parameters, shapes
 from chalicelib.web.problems import phrase
+from chalicelib.web.requests import NDJSON
 
 VERSION = "0.1.0"
 
 _STRUCTS = (
     HandIn,
     RejectedIn,
+    ImportIn,
     TicketIn,
     ProviderIn,
     shapes.Accepted,
@@ -30,6 +33,8 @@ _STRUCTS = (
     shapes.CollectedToken,
     shapes.Job,
     shapes.JobPage,
+    shapes.Upload,
+    shapes.RefusedLinePage,
     shapes.Ticket,
     shapes.Provider,
     shapes.ProviderPage,
@@ -95,6 +100,7 @@ def _paths(schema: Schemas) -> dict[str, Any]:
         **_subject_paths(schema),
         **_job_paths(schema),
         **_provider_paths(schema),
+        **_import_paths(schema),
         **_other_paths(schema),
     }
 
@@ -227,6 +233,41 @@ def _provider_paths(schema: Schemas) -> dict[str, Any]:
             ),
             "delete": _operation(
                 "deleteProvider", "Delete a provider; its tokens are not refreshed any more (administrators)", one
+            ),
+        },
+    }
+
+
+_LINES = (
+    f"Each line is a body of `POST /tokens`. At most {LARGEST_LINES} bytes in all; `application/json` names a "
+    f"file of up to {LARGEST_UPLOAD} bytes that was sent to an address of `POST /uploads`. At most {MOST_LINES} lines."
+)
+
+
+def _import_paths(schema: Schemas) -> dict[str, Any]:
+    importing = _operation(
+        "importTokens",
+        "Hand many tokens in, one a line",
+        {"202": _accepted(schema)},
+        (*_BODY, HTTPStatus.UNPROCESSABLE_ENTITY),
+        parameters=[parameters.idempotency_key()],
+        body=schema[ImportIn],
+    )
+    importing["requestBody"]["content"][NDJSON] = {"schema": {"type": "string", "description": _LINES}}
+    return {
+        "/uploads": {
+            "post": _operation(
+                "makeUpload", "Get an address to send a file to", {"201": _ok(schema[shapes.Upload], "15 minutes.")}
+            )
+        },
+        "/imports": {"post": importing},
+        "/imports/{job_id}/refusals": {
+            "parameters": [parameters.identifier("job_id")],
+            "get": _operation(
+                "listRefusedLines",
+                "List the lines of an import that were not stored",
+                {"200": _ok(schema[shapes.RefusedLinePage], "By line; of an import that goes on, so far.")},
+                parameters=[parameters.limit(), parameters.cursor()],
             ),
         },
     }

@@ -17,11 +17,12 @@ JobStatus = Literal["PENDING", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELLED"
 
 
 class AcceptedLinks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Where to go from a 202; `token` and `secret` where the job is about one token."""
+    """Where to go from a 202; `token` and `secret` where the job is about one token, `refusals` for an import."""
 
     self: Path
     token: Path | msgspec.UnsetType = msgspec.UNSET
     secret: Path | msgspec.UnsetType = msgspec.UNSET
+    refusals: Path | msgspec.UnsetType = msgspec.UNSET
 
 
 class Accepted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -97,7 +98,7 @@ class CollectedToken(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What a job is about, without anything secret: for a job about one token, which and whose."""
+    """What a job is about, without anything secret: of one token, which and whose; of an import, whence its lines."""
 
     token_id: Id | msgspec.UnsetType = msgspec.UNSET
     subject: str | msgspec.UnsetType = msgspec.UNSET
@@ -113,6 +114,11 @@ class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     items: Annotated[int, Meta(description="How many items the table held, roughly.")] | msgspec.UnsetType = (
         msgspec.UNSET
     )
+    import_: Annotated[Id, Meta(description="The import that stored the token.")] | msgspec.UnsetType = msgspec.field(
+        default=msgspec.UNSET, name="import"
+    )
+    source: Literal["body", "upload"] | msgspec.UnsetType = msgspec.UNSET
+    bytes: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -128,13 +134,14 @@ class JobLinks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     self: Path
     token: Path | msgspec.UnsetType = msgspec.UNSET
+    refusals: Path | msgspec.UnsetType = msgspec.UNSET
 
 
 class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Work behind a 202. `rev` rises with each change."""
 
     id: Id
-    type: Literal["token.store", "token.revoke", "token.refresh", "domain.reseal"]
+    type: Literal["token.store", "token.revoke", "token.refresh", "domain.reseal", "token.import"]
     status: JobStatus
     rev: int
     created_at: datetime
@@ -151,6 +158,33 @@ class JobPage(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A page of jobs; `cursor` asks for the next, null at the end."""
 
     items: list[Job]
+    cursor: str | None
+
+
+class Upload(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where a file may be sent: POST `fields`, then `file`, to `url` as `multipart/form-data`. Keep it out of logs."""
+
+    id: Id
+    url: str
+    method: Literal["POST"]
+    fields: dict[str, str]
+    expires_at: datetime
+    largest: Annotated[int, Meta(description="Bytes.")]
+
+
+class RefusedLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A line that was not stored, and why: `code`, `field` and `rule` as `POST /tokens` would have said."""
+
+    line: Annotated[int, Meta(ge=1)]
+    code: str
+    rule: str
+    field: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class RefusedLinePage(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A page of refused lines; `cursor` asks for the next, null at the end."""
+
+    items: list[RefusedLine]
     cursor: str | None
 
 

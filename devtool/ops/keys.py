@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from chalicelib.errors import CloakroomError, Conflict
-from chalicelib.intake.accept import id_from
 from chalicelib.model.branch_key import Shredded, WrappedKey
+from chalicelib.model.ids import id_from
 from chalicelib.model.job import Job, Type, errand
 from chalicelib.model.names import domain_fault, environment_fault
 from chalicelib.seal.keyring import KEEP_SECONDS, SETTLED

@@ -16,7 +16,7 @@ from chalicelib.wiring import Wiring, now
 from devtool import environment
 from tests.app.service import Service
 from tests.chalicelib.notify.management_api import ManagementApi
-from tests.conftest import table_of_its_own
+from tests.conftest import bucket_of_its_own, table_of_its_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +30,15 @@ _GROUPS = Path(__file__).parents[2] / "infrastructure" / "groups.json"
 @pytest.fixture(scope="module")
 def service(cloud: LiveCloud, key_id: str) -> Iterator[Service]:
     queue_url = cloud.client("sqs").create_queue(QueueName=f"test-{uuid.uuid4()}")["QueueUrl"]
-    with table_of_its_own(cloud) as table, ManagementApi() as sockets, pytest.MonkeyPatch.context() as patch:
+    with (
+        table_of_its_own(cloud) as table,
+        bucket_of_its_own(cloud) as bucket,
+        ManagementApi() as sockets,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         _keep_default_policies(table)
-        for name, value in _settings(cloud, table, key_id, queue_url, sockets.url).items():
+        settings = _settings(cloud, table, key_id, queue_url, sockets.url)
+        for name, value in {**settings, "IMPORTS_BUCKET": bucket}.items():
             patch.setenv(name, value)
         patch.setattr(boto3, "DEFAULT_SESSION", None)
         wired = Wiring()

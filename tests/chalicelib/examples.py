@@ -132,4 +132,4 @@ class NobodyRefreshes:
 def alone(jobs: Jobs) -> dict[str, Any]:
     """Return the parts of a worker that has no provider to call."""
     parts: dict[str, Any] = {"refresh": NobodyRefreshes(), "revoke": lambda _: {}, "settle": jobs.settle}
-    return {**parts, "reseal": lambda _: None}
+    return {**parts, "reseal": lambda _: None, "importing": lambda _: None}

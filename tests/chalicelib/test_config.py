@@ -8,6 +8,7 @@ from chalicelib.errors import Misconfigured, NoSocketYet
 WHOLE = {
     "TABLE_NAME": "table",
     "QUEUE_URL": "http://queue.example/q",
+    "IMPORTS_BUCKET": "bucket",
     "KMS_KEY_ID": "key",
     "JWT_ISSUER": "https://issuer.example/",
     "JWT_AUDIENCE": "cloakroom",

@@ -74,6 +74,16 @@ def test_the_stage_says_whether_providers_may_lie_inside(
     assert wiring.outside._allow_private is allowed
 
 
+def test_a_form_is_sent_to_the_region_of_its_bucket(monkeypatch: pytest.MonkeyPatch, wiring: Wiring) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+    url, fields = wiring.reception.files.form("imports/somebody/file")
+
+    assert url == "https://bucket.s3.eu-west-1.amazonaws.com/"
+    assert fields["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
+
+
 def test_ids_and_tickets_are_never_the_same_twice(wiring: Wiring) -> None:
     ids = {wiring.intake.new_id() for _ in range(1_000)}
     tickets = {new_ticket() for _ in range(1_000)}

@@ -26,6 +26,8 @@ OUTPUTS = {
     "QueueUrl": "https://sqs.example/123456789012/q",
     "QueueArn": "arn:aws-cn:sqs:cn-north-1:123456789012:q",
     "DeadLetterQueueUrl": "https://sqs.example/123456789012/dead",
+    "ImportsBucket": "b",
+    "ImportsBucketArn": "arn:aws-cn:s3:::b",
     "KeyArn": "arn:aws-cn:kms:cn-north-1:123456789012:key/k",
 }
 PARAMETERS = {
@@ -72,7 +74,14 @@ def out(tmp_path: Path) -> Path:
 def test_the_resources_are_those_of_the_template_without_what_a_plain_deploy_cannot_use(out: Path) -> None:
     template = json.loads((out / "resources.json").read_text())
 
-    assert set(template["Resources"]) == {"Table", "SecretKey", "WorkQueue", "WorkDeadLetters"}
+    assert set(template["Resources"]) == {
+        "Table",
+        "SecretKey",
+        "WorkQueue",
+        "WorkDeadLetters",
+        "Imports",
+        "ImportsPolicy",
+    }
     assert template["Resources"]["Table"]["Properties"]["DeletionProtectionEnabled"] is True
     assert template["Resources"]["Table"]["DeletionPolicy"] == "Retain"
     assert template["Outputs"]["StreamArn"] == {"Value": {"Fn::GetAtt": ["Table", "StreamArn"]}}

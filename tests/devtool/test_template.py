@@ -47,6 +47,18 @@ PACKAGED: dict[str, Any] = {
             },
         },
         "Other": {"Type": "AWS::DynamoDB::Table", "Properties": {}},
+        "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {}},
+        "Closed": {
+            "Type": "AWS::S3::Bucket",
+            "Properties": {
+                "BucketEncryption": {
+                    "ServerSideEncryptionConfiguration": [
+                        {"ServerSideEncryptionByDefault": {"KMSMasterKeyID": {"Fn::GetAtt": ["Key", "Arn"]}}}
+                    ]
+                }
+            },
+        },
+        "BucketPolicy": {"Type": "AWS::S3::BucketPolicy", "Properties": {}},
     }
 }
 
@@ -54,6 +66,14 @@ PACKAGED: dict[str, Any] = {
 def adapted() -> dict[str, Any]:
     resources: dict[str, Any] = template.adapt(PACKAGED, code_bucket="code", code_key="k.zip")["Resources"]
     return resources
+
+
+def test_a_policy_that_wants_tls_is_left_away_and_its_bucket_stays() -> None:
+    assert {"Bucket", "BucketPolicy"} & set(adapted()) == {"Bucket"}
+
+
+def test_the_keys_of_encrypted_buckets_are_named() -> None:
+    assert template.encrypted_buckets(PACKAGED) == {"Closed": "Key"}
 
 
 def test_the_packaged_template_itself_is_left_alone() -> None:

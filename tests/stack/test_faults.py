@@ -42,9 +42,9 @@ LOST_REMINDER = FIRST_BACKOFF + DISPATCH_GRACE + SWEPT
 
 
 @pytest.fixture
-def scene(cloud: LiveCloud, table: Table, queue_url: str, key_id: str) -> Iterator[Scene]:
-    world = World(cloud=cloud, table=table, queue_url=queue_url)
-    keyring = Keyring(BranchKeys(table), KmsWrapper(cloud.client("kms"), key_id), lambda: world.now)
+def scene(cloud: LiveCloud, table: Table, queue_url: str, bucket: str) -> Iterator[Scene]:
+    world = World(cloud=cloud, table=table, queue_url=queue_url, bucket=bucket)
+    keyring = Keyring(BranchKeys(table), KmsWrapper(cloud.client("kms"), cloud.key_id), lambda: world.now)
     yield Scene(world=world, sealer=Sealer(keyring))
     world.end()
 
@@ -96,6 +96,24 @@ PATHS = {
             (4, AFTER): LOST_REMINDER,
         },
     ),
+    "token.import, queued by the stream": Path(
+        type=Type.IMPORT, function="advance", bounds={(1, BEFORE): BY_STREAM, (1, AFTER): BY_STREAM}
+    ),
+    "token.import, record lost, sent by the sweep": Path(
+        type=Type.IMPORT, function="sweep", bounds=SWEEPING, loses_records=True
+    ),
+    "token.import, done by the worker": Path(
+        type=Type.IMPORT,
+        function="work",
+        bounds={
+            (1, BEFORE): LOST_RECORD,
+            (1, AFTER): LOST_WORKER,
+            # The count, the refused lines, three transactions; then the end, and the file.
+            **{(write, when): LOST_WORKER for write in range(2, 7) for when in (BEFORE, AFTER)},
+            (7, BEFORE): LOST_WORKER,
+            **dict.fromkeys(((7, AFTER), (8, BEFORE), (8, AFTER)), 0),
+        },
+    ),
 }
 """Of `put off`, there is no (2, after): the network loses the second write, and the attempt is put off by the third."""
 
@@ -133,7 +151,7 @@ def _killed_at(scene: Scene, path: Path, number: int, point: tuple[int, str]) ->
     came, world.records_come = world.records_come, none_of_it if path.loses_records else world.records_come
     world.faults = [Fault(function=path.function, die=point, fail=path.fail)]
     died_before = len(world.deaths)
-    job = scene.store(number) if path.type is Type.STORE else scene.delete(number)
+    job = scene.begin(path.type, number)
     world.live(job.id, until=world.now + AN_HOUR)
     world.records_come = came
     world.faults = []
@@ -141,7 +159,7 @@ def _killed_at(scene: Scene, path: Path, number: int, point: tuple[int, str]) ->
     return job, world.jobs.job(job.id).updated_at - deaths[0] if deaths else None
 
 
-@pytest.mark.parametrize("job_type", Type)
+@pytest.mark.parametrize("job_type", [Type.STORE, Type.REVOKE, Type.IMPORT])  # others have tests of their own
 def test_a_job_whose_stream_records_are_all_lost_is_found_by_the_sweep(
     scene: Scene, capsys: pytest.CaptureFixture[str], job_type: Type
 ) -> None:
@@ -149,7 +167,7 @@ def test_a_job_whose_stream_records_are_all_lost_is_found_by_the_sweep(
     scene.world.records_come = none_of_it
     began = scene.world.now
 
-    job = scene.store(2) if job_type is Type.STORE else scene.delete(1)
+    job = scene.begin(job_type, 1 if job_type is Type.REVOKE else 2)
     scene.world.live(job.id, until=began + LOST_RECORD)
 
     took = scene.world.jobs.job(job.id).updated_at - began

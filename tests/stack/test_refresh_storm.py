@@ -17,9 +17,9 @@ import pytest
 
 from chalicelib.collect import read
 from chalicelib.errors import NeedsReauth
-from chalicelib.intake.accept import id_from
 from chalicelib.model.clock import SECOND
 from chalicelib.model.deposit import Deposit
+from chalicelib.model.ids import id_from
 from chalicelib.model.job import Job, Type, first_job
 from chalicelib.model.provider import AuthMethod, Credential, Provider, sealed_under
 from chalicelib.model.token import Secret, Token

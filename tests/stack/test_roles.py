@@ -26,6 +26,7 @@ LOGS = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/a
 _SOCKET = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${WebsocketAPI}/api/%s/@connections/*"
 SOCKETS = _SOCKET % "POST"
 CLOSING = _SOCKET % "DELETE"
+FILES = "${Imports.Arn}/imports/*"
 OPEN_JOBS = "${Table.Arn}/index/open-jobs"
 JOBS_OF_SUBJECT = "${Table.Arn}/index/jobs-of-subject"
 JOBS_OF_TYPE = "${Table.Arn}/index/jobs-of-type"
@@ -58,6 +59,10 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
         ("dynamodb:UpdateItem", "Table.Arn"): "mark a token as deleted, within the transaction; cancel and retry a job",
         ("kms:GenerateDataKey", "SecretKey.Arn"): "make a domain's branch key",
         ("kms:Decrypt", "SecretKey.Arn"): "unwrap a branch key, once a process",
+        ("s3:PutObject", FILES): "keep a body of lines; sign the form by which a file is sent",
+        ("s3:GetObject", FILES): "see that a file was sent, and which",
+        ("s3:DeleteObject", FILES): "forget lines that a repeated request brought again",
+        ("s3:ListBucket", "Imports.Arn"): "without it S3 answers 403 for a file that is not there",
     },
     "authorize": {
         ("dynamodb:BatchGetItem", "Table.Arn"): "look the policies of a caller's groups up",
@@ -95,6 +100,9 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
         ("kms:GenerateDataKey", "SecretKey.Arn"): "make a domain's branch key",
         ("kms:Decrypt", "SecretKey.Arn"): "unwrap a branch key, once a process",
         ("sqs:SendMessage", "WorkQueue.Arn"): "have a job brought again behind its back-off",
+        ("s3:GetObject", FILES): "read the lines of an import",
+        ("s3:DeleteObject", FILES): "delete them once they are imported",
+        ("s3:ListBucket", "Imports.Arn"): "without it S3 answers 403 for a file that is gone",
     },
     "sweep": {
         ("dynamodb:Query", OPEN_JOBS): "find what is overdue",

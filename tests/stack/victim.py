@@ -1,8 +1,9 @@
 """A process that runs the app's event handlers on raw events and dies by its own hand in the middle of one.
 
-One command a line on stdin: `{"function", "event", "now", "die": [n, "before" | "after"] | null, "fail": n | null}`.
-It kills itself before or after the n-th write of that invocation that it sends to DynamoDB or SQS, or lets the network
-fail instead of it. One answer a line on stdout: `{"answer": ..., "writes": [...]}`, or `{"error": ..., "writes": ...}`.
+One command a line on stdin: `{"function", "event", "now", "tick", "die": [n, "before" | "after"] | null, "fail": n |
+null}`. It kills itself before or after the n-th write of that invocation that it sends to DynamoDB, SQS or S3, or lets
+the network fail instead of it. One answer a line on stdout: `{"answer": ..., "writes": [...], "now": ...}`, or
+`{"error": ..., ...}`.
 
 Time is the commands'. A message's delay is written on the message for whoever delivers it, for SQS's clock is no
 test's.
@@ -20,7 +21,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import EndpointConnectionError
 
-WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "SendMessage"})
+WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "SendMessage", "DeleteObject"})
 DELAY = "delay"
 
 
@@ -29,6 +30,7 @@ class Hand:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._mine = threading.local()
         self.arm(None, None)
 
     def arm(self, die: list[Any] | None, fail: int | None) -> None:
@@ -42,18 +44,30 @@ class Hand:
         with self._lock:
             self.writes.append(model.name)
             number = len(self.writes)
+        self._mine.number = number  # its answer comes on the same thread, others' between
         self._strike(number, "before")
         if number == self._fail:
             raise EndpointConnectionError(endpoint_url="https://nowhere.example")
 
     def after(self, model: Any, **_: Any) -> None:
         if model.name in WRITES:
-            self._strike(len(self.writes), "after")
+            self._strike(self._mine.number, "after")
 
     def _strike(self, number: int, when: str) -> None:
         if self._die == (number, when):
             os.kill(os.getpid(), signal.SIGKILL)
             signal.pause()
+
+
+class Clock:
+    """Tells the commands' time; each time that it is asked it is a `tick` later."""
+
+    def __init__(self) -> None:
+        self.now, self.tick = 0, 0
+
+    def __call__(self) -> int:
+        self.now += self.tick
+        return self.now
 
 
 def write_delay(params: dict[str, Any], **_: Any) -> None:
@@ -73,19 +87,19 @@ def main() -> None:
 
     from chalicelib import wiring  # noqa: PLC0415  its clock is replaced before anything is wired
 
-    clock = {"now": 0}
-    wiring.now = lambda: clock["now"]
+    clock = Clock()
+    wiring.now = clock
     import app  # noqa: PLC0415
 
     for line in sys.stdin:
         command = json.loads(line)
-        clock["now"] = command["now"]
+        clock.now, clock.tick = command["now"], command["tick"]
         hand.arm(command["die"], command["fail"])
         try:
             told = {"answer": getattr(app, command["function"])(command["event"], None)}
         except Exception as error:  # noqa: BLE001  Lambda tells whoever invoked, whatever it is
             told = {"error": type(error).__name__}
-        answers.write(json.dumps({**told, "writes": hand.writes}) + "\n")
+        answers.write(json.dumps({**told, "writes": hand.writes, "now": clock.now}) + "\n")
         answers.flush()
 
 

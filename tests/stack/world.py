@@ -88,6 +88,9 @@ class World:
     cloud: LiveCloud
     table: Table
     queue_url: str
+    bucket: str = ""
+    endpoint: str = ""
+    """Where the handlers find AWS: the local cloud, unless somebody stands between."""
     records_come: Callable[[list[Any]], list[Any]] = as_it_comes
     messages_come: Callable[[list[Any]], list[Any]] = as_it_comes
     faults: list[Fault] = field(default_factory=list)
@@ -102,6 +105,8 @@ class World:
     _messages: list[Delivery] = field(default_factory=list)
     _iterator: str | None = None
     _victim: subprocess.Popen[str] | None = None
+    tick: int = 0
+    """How much later it is for the victim each time that it looks at the clock (microseconds)."""
 
     @property
     def jobs(self) -> Jobs:
@@ -140,6 +145,7 @@ class World:
             "function": function,
             "event": event,
             "now": self.now,
+            "tick": self.tick,
             "die": fault.die if fault else None,
             "fail": fault.fail if fault else None,
         }
@@ -157,6 +163,7 @@ class World:
             self.end()
             return None
         told = json.loads(line)
+        self.now = max(self.now, told["now"])
         if fault is not None and fault.fail is not None and len(told["writes"]) >= fault.fail:
             self.failures.append(self.now)
             self.faults.remove(fault)
@@ -245,6 +252,7 @@ class World:
         settings = {
             "TABLE_NAME": self.table.name,
             "QUEUE_URL": self.queue_url,
+            "IMPORTS_BUCKET": self.bucket,
             "KMS_KEY_ID": self.cloud.key_id,
             "JWT_ISSUER": self.cloud.issuer,
             "JWT_AUDIENCE": self.cloud.audience,
@@ -257,7 +265,7 @@ class World:
         self._victim = subprocess.Popen(
             [sys.executable, "-m", "tests.stack.victim"],
             cwd=ROOT,
-            env={**environment.for_child(self.cloud.endpoint), **settings},
+            env={**environment.for_child(self.endpoint or self.cloud.endpoint), **settings},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.errors import IdempotencyKeyReused, Unavailable
-from chalicelib.intake.accept import Intake, id_from, idempotent_id
+from chalicelib.intake.accept import Intake, idempotent_id
 from chalicelib.intake.reading import read_hand_in
 from chalicelib.model.clock import SECOND
 from chalicelib.model.token import Secret
@@ -227,8 +227,3 @@ def test_a_key_always_stands_for_the_same_id() -> None:
 
 def test_a_requester_and_key_cannot_be_cut_apart_in_another_way() -> None:
     assert idempotent_id("ab", "c") != idempotent_id("a", "bc")
-
-
-def test_an_id_is_26_characters_of_a_to_z_and_2_to_7() -> None:
-    assert id_from(bytes(16)) == "a" * 26
-    assert id_from(b"\xff" * 16) == "7" * 25 + "4"

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from chalicelib.intake.accept import id_from
 from chalicelib.model import names
+from chalicelib.model.ids import id_from
 from chalicelib.model.provider import (
     AuthMethod,
     Credential,

@@ -184,7 +184,7 @@ def test_a_job_without_a_part_is_unreadable(name: str) -> None:
         job_from_item(item)
 
 
-@pytest.mark.parametrize("changed", [{"type": "token.import"}, {"status": "ASLEEP"}])
+@pytest.mark.parametrize("changed", [{"type": "token.unheard-of"}, {"status": "ASLEEP"}])
 def test_a_job_of_a_later_version_is_unreadable_not_misread(changed: dict[str, str]) -> None:
     with pytest.raises(Unreadable, match="a job with"):
         job_from_item({**given(job_to_item(a_job(), ttl=1)), **changed})
@@ -193,7 +193,7 @@ def test_a_job_of_a_later_version_is_unreadable_not_misread(changed: dict[str, s
 @pytest.mark.parametrize(
     ("read", "item", "name"),
     [
-        (deposit_from_item, deposit_to_item(FULL), "body_mark"),
+        (deposit_from_item, deposit_to_item(FULL), "key_version"),
         (deposit_from_item, deposit_to_item(FULL), "fingerprint"),
         (current_from_item, current_to_item(FULL.token), "token_id"),
         (current_from_item, current_to_item(FULL.token), "rank"),

@@ -274,7 +274,7 @@ def test_many_at_once_settle_many_tokens_and_the_newest_wins(jobs: Jobs, pool: E
 
 def test_an_item_of_a_later_version_is_unreadable(jobs: Jobs, table: Table) -> None:
     jobs.accept(a_deposit(1))
-    table.update(keys.job_key(an_id(1)), "SET #type = :type", names={"#type": "type"}, type="token.import")
+    table.update(keys.job_key(an_id(1)), "SET #type = :type", names={"#type": "type"}, type="token.unheard-of")
 
     with pytest.raises(Unreadable):
         jobs.job(an_id(1))

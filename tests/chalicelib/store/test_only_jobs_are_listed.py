@@ -10,12 +10,14 @@ import pytest
 from chalicelib.model.branch_key import WrappedKey
 from chalicelib.model.cached import Entry
 from chalicelib.model.clock import SECOND
+from chalicelib.model.imports import Refusal, Source
 from chalicelib.model.job import Status
 from chalicelib.model.quarantine import Sighting
 from chalicelib.store.attributes import from_attributes
 from chalicelib.store.branch_keys import BranchKeys
 from chalicelib.store.cached import CachedDocuments
 from chalicelib.store.connections import Connections
+from chalicelib.store.imports import Imports
 from chalicelib.store.leases import Leases
 from chalicelib.store.limits import Limits
 from chalicelib.store.policies import Policies
@@ -24,6 +26,7 @@ from chalicelib.store.quarantine import Quarantine
 from chalicelib.store.tickets import Tickets
 from tests.chalicelib.examples import NOW, a_connection, a_deposit, a_place, a_revocation, a_watch
 from tests.chalicelib.model.test_renewal import provider
+from tests.chalicelib.process.many import a_request
 from tests.guards.project import ROOT, TEMPLATE
 
 if TYPE_CHECKING:
@@ -32,8 +35,20 @@ if TYPE_CHECKING:
     from chalicelib.store.jobs import Jobs
     from chalicelib.store.table import Table
 
-KINDS = {"job", "current", "branch_key", "policy", "ticket", "connection", "watch", "quarantine", "provider", "limit"}
-KINDS |= {"cache"}
+KINDS = {
+    "job",
+    "current",
+    "branch_key",
+    "policy",
+    "ticket",
+    "connection",
+    "watch",
+    "quarantine",
+    "provider",
+    "limit",
+    "cache",
+    "refusals",
+}
 INDEXES = {one["IndexName"]: one for one in TEMPLATE["Resources"]["Table"]["Properties"]["GlobalSecondaryIndexes"]}
 
 
@@ -51,6 +66,9 @@ def full(table: Table, jobs: Jobs) -> Table:
     Policies(table, lambda: NOW).put(
         {"group": "g", "statements": [{"effect": "Allow", "methods": ["GET"], "paths": ["/jobs"]}]}
     )
+    request = a_request(Source(key="k", etag="e", size=1), 8)
+    Imports(table).accept(request)
+    Imports(table).refuse(request.job, 1, [Refusal(line=1, code="invalid_body", field=None, rule="r")])
     BranchKeys(table).add(WrappedKey(environment="e", domain="d", version=1, wrapped=b"w", check=b"c"))
     Quarantine(table).sighted(Sighting(source="work", pointer="p", job_id="j", reason="r", is_final=True), NOW)
     Providers(table).put(provider(), None, None)
