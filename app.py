@@ -26,7 +26,7 @@ from chalicelib.web.requests import (
     provider_name,
     raw_body,
 )
-from chalicelib.wiring import now, wired
+from chalicelib.wiring import system, wired
 
 if TYPE_CHECKING:
     from chalicelib.collect.read import Collected
@@ -86,7 +86,7 @@ def show_token(token_id: str) -> Response:
     caller, _ = _asked()
     token = wired.counter.record(caller, identifier(token_id))
     log.fact("token.shown", token=token.id)
-    return answers.record(token, now())
+    return answers.record(token, system.now())
 
 
 @app.route("/tokens/{token_id}/secret", methods=["GET"], authorizer=authorize, content_types=ANY)
@@ -117,7 +117,7 @@ def report_rejected(token_id: str) -> Response:
     body = read_rejected(json_body(_request()))
     token, job = wired.refresher.rejected(caller, identifier(token_id), body.generation)
     log.fact("token.rejected", token=token.id, generation=body.generation, job=job.id if job else None)
-    return answers.accepted(job) if job else answers.record(token, now())
+    return answers.accepted(job) if job else answers.record(token, system.now())
 
 
 @app.route("/tokens/{token_id}", methods=["DELETE"], authorizer=authorize, content_types=ANY)
@@ -137,7 +137,7 @@ def list_subject_tokens(subject: str) -> Response:
     caller, query = _asked("environment", "domain", "limit", "cursor")
     tokens, after = wired.counter.listed(caller, query.owner(subject), limit=query.limit(), after=query.cursor())
     log.fact("tokens.listed", count=len(tokens))
-    return answers.page(tokens, after, now())
+    return answers.page(tokens, after, system.now())
 
 
 @app.route("/subjects/{subject}/tokens/{provider}", methods=["GET"], authorizer=authorize, content_types=ANY)
@@ -147,7 +147,7 @@ def show_subject_token(subject: str, provider: str) -> Response:
     caller, query = _asked("environment", "domain")
     token = wired.counter.current_record(caller, query.place(subject, provider))
     log.fact("token.shown", token=token.id)
-    return answers.record(token, now())
+    return answers.record(token, system.now())
 
 
 @app.route("/subjects/{subject}/tokens/{provider}/secret", methods=["GET"], authorizer=authorize, content_types=ANY)
@@ -349,14 +349,14 @@ def work(event: Any) -> dict[str, Any]:
 def sweep(event: Any) -> dict[str, int]:
     """Look after open jobs that are overdue: send them round again, or end them."""
     log.begin(function="sweep", request_id=_invocation(event))
-    return wired.sweep.run(until=now() + SWEEP_RUN)
+    return wired.sweep.run(until=system.now() + SWEEP_RUN)
 
 
 @app.schedule("rate(1 minute)")
 def refresh_due(event: Any) -> dict[str, int]:
     """Begin the refreshes that are due."""
     log.begin(function="refresh_due", request_id=_invocation(event))
-    return wired.schedule.run(until=now() + SWEEP_RUN)
+    return wired.schedule.run(until=system.now() + SWEEP_RUN)
 
 
 # Sockets -------------------------------------------------------------------------------------------------
@@ -414,7 +414,7 @@ def _asked(*parameters: str) -> tuple[Caller, Query]:
     """
     _begin()
     request = _request()
-    caller = caller_of(request.context, now())
+    caller = caller_of(request.context, system.now())
     log.add(principal=caller.principal)
     allow(caller, request.method, request.context.get("resourcePath", ""), request.uri_params or {})
     return caller, Query.of(request, *parameters)
@@ -432,7 +432,7 @@ def _collected(outcome: Collected | Job) -> Response:
         log.fact("token.refreshing", token=outcome.token_id, job=outcome.id)
     else:
         log.fact("token.collected", token=outcome[0].id)
-    return answers.collected(outcome, now())
+    return answers.collected(outcome, system.now())
 
 
 def _invocation(event: Any) -> str | None:

@@ -12,7 +12,8 @@ import pytest
 
 import app as module
 from chalicelib.store.policies import Policies
-from chalicelib.wiring import Wiring, now
+from chalicelib.wiring import Wiring
+from chalicelib.wiring.system import now
 from devtool import environment
 from tests.app.service import Service
 from tests.chalicelib.notify.management_api import ManagementApi

@@ -11,12 +11,13 @@ import boto3
 import pytest
 
 from chalicelib.errors import Misconfigured
-from chalicelib.wiring import Wiring, new_ticket, now
+from chalicelib.wiring import Wiring
+from chalicelib.wiring.system import new_ticket, now
 from devtool import environment
 from tests.chalicelib.test_config import WHOLE
 
 PROJECT = Path(__file__).parents[2]
-PARTS = [name for name in vars(Wiring) if not name.startswith("_")]
+PARTS = [name for layer in Wiring.__mro__[:-1] for name in vars(layer) if not name.startswith("_")]
 
 
 @pytest.fixture

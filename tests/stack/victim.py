@@ -85,10 +85,10 @@ def main() -> None:
     events.register("after-call", hand.after)
     events.register("provide-client-params.sqs.SendMessage", write_delay)
 
-    from chalicelib import wiring  # noqa: PLC0415  its clock is replaced before anything is wired
+    from chalicelib.wiring import system  # noqa: PLC0415  its clock is replaced before anything is wired
 
     clock = Clock()
-    wiring.now = clock
+    system.now = clock
     import app  # noqa: PLC0415
 
     for line in sys.stdin:

@@ -1,0 +1,149 @@
+"""What answers requests: taking in, handing out, deleting, letting in."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from chalicelib import log
+from chalicelib.wiring import system
+from chalicelib.wiring.stores import Stores
+
+if TYPE_CHECKING:
+    from chalicelib.admit.bearer import Verifier
+    from chalicelib.collect.lists import Lists
+    from chalicelib.collect.read import Counter
+    from chalicelib.collect.refused_lines import RefusedLines
+    from chalicelib.intake.accept import Intake
+    from chalicelib.intake.control import Control
+    from chalicelib.intake.delete import Deletion
+    from chalicelib.intake.imports import Reception
+    from chalicelib.intake.providers import Registrar
+    from chalicelib.notify.sockets import Sockets, Usher
+    from chalicelib.renew.begin import Refresher
+    from chalicelib.renew.providers import KnownProviders
+
+
+class Answering(Stores):
+    """The verbs behind the routes, the authorizer and the sockets."""
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Takes tokens in."""
+        from chalicelib.intake.accept import Intake  # noqa: PLC0415
+
+        return Intake(deposits=self.jobs, sealer=self.sealer, now=system.now, new_id=system.new_id)
+
+    @cached_property
+    def deletion(self) -> Deletion:
+        """Takes tokens from their readers."""
+        from chalicelib.intake.delete import Deletion  # noqa: PLC0415
+
+        return Deletion(tokens=self.jobs, now=system.now, new_id=system.new_id)
+
+    @cached_property
+    def counter(self) -> Counter:
+        """Hands out."""
+        from chalicelib.collect.read import Counter  # noqa: PLC0415
+        from chalicelib.store.tokens import CurrentTokens  # noqa: PLC0415
+
+        return Counter(
+            jobs=self.jobs,
+            tokens=CurrentTokens(self.table),
+            opener=self.sealer,
+            refresher=self.refresher,
+            now=system.now,
+        )
+
+    @cached_property
+    def lists(self) -> Lists:
+        """Lists jobs."""
+        from chalicelib.collect.lists import Lists  # noqa: PLC0415
+        from chalicelib.store.job_lists import JobLists  # noqa: PLC0415
+
+        return Lists(jobs=JobLists(self.table, self.settling_pool))
+
+    @cached_property
+    def refresher(self) -> Refresher:
+        """Begins refreshes."""
+        from chalicelib.renew.begin import Refresher  # noqa: PLC0415
+
+        return Refresher(
+            tokens=self.jobs,
+            renewals=self.renewals,
+            providers=self.known_providers,
+            now=system.now,
+            new_id=system.new_id,
+        )
+
+    @cached_property
+    def known_providers(self) -> KnownProviders:
+        """The providers as they are configured."""
+        from chalicelib.renew.providers import KnownProviders  # noqa: PLC0415
+
+        return KnownProviders(self.providers, system.now)
+
+    @cached_property
+    def control(self) -> Control:
+        """Stops jobs and sends them round again."""
+        from chalicelib.intake.control import Control  # noqa: PLC0415
+
+        return Control(jobs=self.jobs, leases=self.leases, now=system.now)
+
+    @cached_property
+    def registrar(self) -> Registrar:
+        """Sets providers up."""
+        from chalicelib.intake.providers import Registrar  # noqa: PLC0415
+
+        return Registrar(providers=self.providers, sealer=self.sealer, outside=self.outside, now=system.now)
+
+    @cached_property
+    def reception(self) -> Reception:
+        """Takes imports in."""
+        from chalicelib.wiring.imports import reception  # noqa: PLC0415
+
+        client = system.files_client(read_timeout=3)
+        return reception(client, self.settings, self.table, sealer=self.sealer, now=system.now, new_id=system.new_id)
+
+    @cached_property
+    def refused_lines(self) -> RefusedLines:
+        """Lists what an import refused."""
+        from chalicelib.collect.refused_lines import RefusedLines  # noqa: PLC0415
+        from chalicelib.store.imports import Imports  # noqa: PLC0415
+
+        return RefusedLines(jobs=self.jobs, imports=Imports(self.table))
+
+    @cached_property
+    def usher(self) -> Usher:
+        """Gives tickets out."""
+        from chalicelib.notify.sockets import Usher  # noqa: PLC0415
+
+        return Usher(tickets=self.tickets, jobs=self.jobs, now=system.now, new_ticket=system.new_ticket)
+
+    @cached_property
+    def sockets(self) -> Sockets:
+        """Lets connections in, answers them, lets them go."""
+        from chalicelib.notify.sockets import Sockets  # noqa: PLC0415
+
+        return Sockets(
+            tickets=self.tickets,
+            registry=self.connections,
+            open_jobs=self.open_jobs,
+            post=self.post,
+            now=system.now,
+        )
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """Verifies bearer tokens."""
+        from chalicelib.admit.bearer import Verifier  # noqa: PLC0415
+        from chalicelib.admit.jwks import Keys  # noqa: PLC0415
+
+        return Verifier(
+            issuer=self.settings.jwt_issuer,
+            audience=self.settings.jwt_audience,
+            jwks=Keys(self.settings.jwks_url, self.cache, clock=time.time, pause=time.sleep, log=log.fact),
+            groups_claim=self.settings.jwt_groups_claim,
+            clock=time.time,
+        )

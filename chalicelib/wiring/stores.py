@@ -1,0 +1,150 @@
+"""What everything else is made of: the settings, the clients, what is kept in the table."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from chalicelib.config import Settings, read_settings
+from chalicelib.wiring import system
+
+if TYPE_CHECKING:
+    from chalicelib.notify.post import ConnectionsApi
+    from chalicelib.outbound.http import Outside
+    from chalicelib.process.messages import WorkQueue
+    from chalicelib.seal.sealer import Sealer
+    from chalicelib.store.cached import CachedDocuments
+    from chalicelib.store.connections import Connections
+    from chalicelib.store.jobs import Jobs
+    from chalicelib.store.leases import Leases
+    from chalicelib.store.open_jobs import OpenJobs
+    from chalicelib.store.policies import Policies
+    from chalicelib.store.providers import Providers
+    from chalicelib.store.renewals import Renewals
+    from chalicelib.store.table import Table
+    from chalicelib.store.tickets import Tickets
+
+
+class Stores:
+    """The table, the queue, the keys, the sockets and outsiders, each as the code that speaks to it."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings. Raises Misconfigured naming what is missing."""
+        return read_settings(os.environ)
+
+    @cached_property
+    def table(self) -> Table:
+        """The table."""
+        from chalicelib.store.table import Table  # noqa: PLC0415
+
+        return Table(system.client("dynamodb"), self.settings.table_name)
+
+    @cached_property
+    def cache(self) -> CachedDocuments:
+        """What outsiders published. Its table is given up after a second, once: the outsider can be asked instead."""
+        from chalicelib.store.cached import CachedDocuments  # noqa: PLC0415
+        from chalicelib.store.table import Table  # noqa: PLC0415
+
+        return CachedDocuments(Table(system.client("dynamodb", tries=1, read_timeout=1), self.settings.table_name))
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """The jobs and deposits."""
+        from chalicelib.store.jobs import Jobs  # noqa: PLC0415
+
+        return Jobs(self.table)
+
+    @cached_property
+    def leases(self) -> Leases:
+        """The open jobs, as claimants and the sweep write them."""
+        from chalicelib.store.leases import Leases  # noqa: PLC0415
+
+        return Leases(self.table)
+
+    @cached_property
+    def renewals(self) -> Renewals:
+        """The tokens' refreshes."""
+        from chalicelib.store.renewals import Renewals  # noqa: PLC0415
+
+        return Renewals(self.table)
+
+    @cached_property
+    def providers(self) -> Providers:
+        """The providers."""
+        from chalicelib.store.providers import Providers  # noqa: PLC0415
+
+        return Providers(self.table)
+
+    @cached_property
+    def policies(self) -> Policies:
+        """The groups' policies."""
+        from chalicelib.store.policies import Policies  # noqa: PLC0415
+
+        return Policies(self.table, system.now)
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        """The tickets."""
+        from chalicelib.store.tickets import Tickets  # noqa: PLC0415
+
+        return Tickets(self.table)
+
+    @cached_property
+    def connections(self) -> Connections:
+        """The connection registry."""
+        from chalicelib.store.connections import Connections  # noqa: PLC0415
+
+        return Connections(self.table)
+
+    @cached_property
+    def open_jobs(self) -> OpenJobs:
+        """The index of open jobs."""
+        from chalicelib.store.open_jobs import OpenJobs  # noqa: PLC0415
+
+        return OpenJobs(self.table)
+
+    @cached_property
+    def queue(self) -> WorkQueue:
+        """The queue of work that may call anybody else."""
+        from chalicelib.process.messages import WorkQueue  # noqa: PLC0415
+
+        return WorkQueue(system.client("sqs"), self.settings.queue_url)
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        """Seals and opens. Its keyring is this process's memory of keys: one a process."""
+        from chalicelib.seal.keyring import Keyring  # noqa: PLC0415
+        from chalicelib.seal.kms import KmsWrapper  # noqa: PLC0415
+        from chalicelib.seal.sealer import Sealer  # noqa: PLC0415
+        from chalicelib.store.branch_keys import BranchKeys  # noqa: PLC0415
+
+        wrapper = KmsWrapper(system.client("kms"), self.settings.kms_key_id)
+        return Sealer(Keyring(BranchKeys(self.table), wrapper, system.now))
+
+    @cached_property
+    def post(self) -> ConnectionsApi:
+        """The way to a socket. Not tried twice: a slow client must not cost its neighbours more than one time-out."""
+        from chalicelib.notify.post import ConnectionsApi  # noqa: PLC0415
+
+        endpoint = self.settings.websocket_management_url
+        return ConnectionsApi(system.client("apigatewaymanagementapi", endpoint_url=endpoint, tries=1, read_timeout=2))
+
+    @cached_property
+    def outside(self) -> Outside:
+        """The way to outsiders. Its TLS context is this process's one."""
+        from chalicelib.outbound.http import Outside  # noqa: PLC0415
+
+        return Outside(allow_private=self.settings.private_providers == "allow")
+
+    @cached_property
+    def settling_pool(self) -> ThreadPoolExecutor:
+        """Threads for the table. Kept across invocations, as their connections are."""
+        return ThreadPoolExecutor(system.SETTLING_THREADS, thread_name_prefix="settle")
+
+    @cached_property
+    def pushing_pool(self) -> ThreadPoolExecutor:
+        """Threads for the sockets."""
+        return ThreadPoolExecutor(system.PUSHING_THREADS, thread_name_prefix="push")

@@ -1,0 +1,58 @@
+"""What only the system can tell: the time, chance, AWS's clients. The one place that asks it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from typing import Any
+
+from chalicelib.model.ids import id_from
+
+SETTLING_THREADS = 8
+PUSHING_THREADS = 32
+
+
+def now() -> int:
+    """Return microseconds since the epoch."""
+    return time.time_ns() // 1_000
+
+
+def new_id() -> str:
+    """Return 128 random bits as an id."""
+    return id_from(secrets.token_bytes(16))
+
+
+def new_ticket() -> str:
+    """Return 256 random bits as text that fits a query string."""
+    return secrets.token_urlsafe(32)
+
+
+def client(
+    service: str,
+    *,
+    endpoint_url: str | None = None,
+    tries: int = 3,
+    read_timeout: float = 3,
+    **options: Any,
+) -> Any:
+    """Return a boto3 client that gives up inside a request's time: 1 s to connect, `read_timeout` to answer."""
+    import boto3  # noqa: PLC0415  170 ms of a cold start that /openapi.json and the tests of pure code need not pay
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(
+        connect_timeout=1,
+        read_timeout=read_timeout,
+        retries={"mode": "standard", "total_max_attempts": tries},
+        **options,
+        max_pool_connections=max(SETTLING_THREADS, PUSHING_THREADS),
+    )
+    return boto3.client(service, config=config, endpoint_url=endpoint_url)
+
+
+def files_client(*, read_timeout: float) -> Any:
+    """Return a client for S3 whose forms name the bucket's region: the address without it redirects for a day after the
+    bucket was made, and a browser or curl does not send a form twice. A stand-in for AWS has no names for buckets.
+    """
+    style = "path" if os.environ.get("AWS_ENDPOINT_URL") else "virtual"
+    return client("s3", read_timeout=read_timeout, signature_version="s3v4", s3={"addressing_style": style})
