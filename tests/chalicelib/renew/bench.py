@@ -140,6 +140,7 @@ class Bench:
             revoke=Revocation(**self.parts()),
             settle=self.settling,
             reseal=lambda _: None,
+            importing=lambda _: None,
             now=self.clock,
             chance=lambda: 0.0,
             owner="worker-a",
