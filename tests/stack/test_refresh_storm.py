@@ -6,44 +6,25 @@ before and after its writes. Time moves as the world's clock says, so that lease
 
 from __future__ import annotations
 
-import random
-import secrets
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.collect import read
 from chalicelib.errors import NeedsReauth
 from chalicelib.model.clock import SECOND
-from chalicelib.model.deposit import Deposit
-from chalicelib.model.ids import id_from
-from chalicelib.model.job import Job, Type, first_job
-from chalicelib.model.provider import AuthMethod, Credential, Provider, sealed_under
-from chalicelib.model.token import Secret, Token
-from chalicelib.renew.begin import Refresher
-from chalicelib.renew.providers import KnownProviders
-from chalicelib.seal.keyring import Keyring
-from chalicelib.seal.kms import KmsWrapper
-from chalicelib.seal.sealer import Sealer
-from chalicelib.store.branch_keys import BranchKeys
-from chalicelib.store.jobs import Jobs
-from chalicelib.store.providers import Providers
-from chalicelib.store.renewals import Renewals
-from chalicelib.store.tokens import CurrentTokens
-from tests.chalicelib.examples import JANE, a_place
-from tests.chalicelib.model.test_caller import caller
-from tests.oauth.certified import CertifiedProvider, certified_provider
+from chalicelib.model.job import DISPATCH_GRACE, LEASE, Job, Status
+from chalicelib.model.overdue import SWEEP_PERIOD, SWEEP_RUN
 from tests.stack.figures import show
-from tests.stack.world import Fault, World
+from tests.stack.figures import table as as_table
+from tests.stack.storm import storm
+from tests.stack.world import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.stack.storm import Storm
 
-    from chalicelib.store.table import Table
-    from devtool.testing import LiveCloud
+__all__ = ["storm"]  # a fixture
 
 ROUNDS = 200
 READERS = 50
@@ -52,86 +33,9 @@ A_DAY = 24 * AN_HOUR
 WRITES = 7
 """Of a refresh by a worker: claim, place, turn (one or two), journal, outcome, giving the place up."""
 
-HER = caller(JANE, "consumer")
-
-
-@dataclass
-class Storm:
-    world: World
-    certified: CertifiedProvider
-    sealer: Sealer
-    chance: random.Random = field(default_factory=lambda: random.Random(4711))  # noqa: S311  the same storm each time
-
-    def __post_init__(self) -> None:
-        self.jobs, self.providers = Jobs(self.world.table), Providers(self.world.table)
-        provider = Provider(
-            name="google",
-            client_id=self.certified.client_id,
-            auth_method=AuthMethod.BASIC,
-            token_endpoint=f"{self.certified.issuer}/token",
-            introspection_endpoint=f"{self.certified.issuer}/token/introspection",
-            rotates=True,
-            per_second=1_000,
-            at_once=3,
-            updated_at=self.world.now,
-            updated_by="root",
-        )
-        place, credential_id = sealed_under("google")
-        credential = Credential(secret=self.certified.client_secret)
-        self.providers.put(provider, self.sealer.seal(credential.to_bytes(), place, credential_id)[0], None)
-
-    def hand_in(self) -> Token:
-        """Take in what a login gave, and settle it."""
-        given = self.certified.issue(JANE)
-        now = self.world.now
-        token = Token(
-            id=self.new_id(),
-            place=a_place(),
-            requester="login-hook",
-            accepted_at=now,
-            fingerprint="k1:0",
-            expires_at=now // SECOND + given["expires_in"],
-            has_refresh_token=True,
-        )
-        secret = Secret(access_token=given["access_token"], refresh_token=given["refresh_token"])
-        sealed, version = self.sealer.seal(secret.to_bytes(), token.place, token.id)
-        job = first_job(token.id, Type.STORE, token, requester=token.requester, now=now)
-        self.jobs.accept(Deposit(job=job, token=token, sealed=sealed, body_mark=b"m", key_version=version))
-        self.jobs.settle(job, token, now)
-        return token
-
-    def new_id(self) -> str:
-        return id_from(self.chance.randbytes(16))
-
-    def read(self, token_id: str) -> Any:
-        """Collect the token as a reader of its own would, with nothing in memory."""
-        known = KnownProviders(self.providers, lambda: self.world.now)
-        counter = read.Counter(
-            jobs=self.jobs,
-            tokens=CurrentTokens(self.world.table),
-            opener=self.sealer,
-            refresher=Refresher(
-                tokens=self.jobs,
-                renewals=Renewals(self.world.table),
-                providers=known,
-                now=lambda: self.world.now,
-                new_id=lambda: id_from(secrets.token_bytes(16)),
-            ),
-            now=lambda: self.world.now,
-        )
-        try:
-            return counter.secret(HER, token_id, min_ttl=60)
-        except NeedsReauth as gone:
-            return gone
-
-
-@pytest.fixture
-def storm(cloud: LiveCloud, table: Table, queue_url: str) -> Iterator[Storm]:
-    world = World(cloud=cloud, table=table, queue_url=queue_url)
-    keyring = Keyring(BranchKeys(table), KmsWrapper(cloud.client("kms"), cloud.key_id), lambda: world.now)
-    with certified_provider() as certified:
-        yield Storm(world, certified, Sealer(keyring))
-    world.end()
+SWEPT = SWEEP_PERIOD + SWEEP_RUN
+LOST_RECORD = DISPATCH_GRACE + SWEPT
+LOST_WORKER = LEASE + SWEPT
 
 
 @pytest.mark.slow
@@ -183,3 +87,40 @@ def test_fifty_readers_two_hundred_times_over_and_the_server_sees_no_reuse(
     assert ends == Counter({"refreshed": ROUNDS - spent_by_kill, "refresh_outcome_unknown": spent_by_kill})
     assert 0 < spent_by_kill < kills
     assert seen["refreshed"] == ROUNDS
+
+
+@pytest.mark.slow
+def test_a_worker_killed_before_or_after_any_of_its_writes_costs_a_refresh_its_time_or_the_customer_one_login(
+    storm: Storm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only between the provider's answer and the write of it is anything lost; the token then says so."""
+    world, rows, lost = storm.world, [], []
+    write, died = 0, True
+    while died:
+        write, died = write + 1, False
+        for when in ("before", "after"):
+            token = storm.hand_in()
+            world.now = (token.expires_at or 0) * SECOND
+            job = storm.read(token.id)
+            world.faults, deaths = [Fault(function="work", die=(write, when))], len(world.deaths)
+            world.live(job.id, until=world.now + AN_HOUR)
+            world.faults = []
+            if len(world.deaths) == deaths:
+                continue
+            died = True
+            ended, after = world.jobs.job(job.id), world.jobs.deposit(token.id).token
+            took = ended.updated_at - world.deaths[deaths]
+            bound = LOST_RECORD if (write, when) == (1, "before") else LOST_WORKER
+            rows.append((f"{when} write {write} of work: {ended.status}", took / SECOND, bound / SECOND))
+            assert took <= bound
+            if ended.status is Status.FAILED:
+                lost.append((write, when))
+                assert after.renewal.reauth is not None
+                assert (ended.error or {})["code"] == after.renewal.reauth.code == "refresh_outcome_unknown"
+            else:
+                assert (ended.status, after.generation, after.renewal.journal) == (Status.SUCCEEDED, 2, None)
+
+    show(capsys, *as_table(("token.refresh", "time to an end, s", "bound, s"), rows))
+    assert len(lost) == 1, "one death of all lies between the provider's answer and its write"
+    assert storm.certified.seen()["reused"] == 0
+    assert len(rows) >= 2 * 6

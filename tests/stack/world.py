@@ -88,7 +88,7 @@ class World:
     cloud: LiveCloud
     table: Table
     queue_url: str
-    bucket: str = ""
+    bucket: str = "of-a-world-without-imports"
     endpoint: str = ""
     """Where the handlers find AWS: the local cloud, unless somebody stands between."""
     records_come: Callable[[list[Any]], list[Any]] = as_it_comes
