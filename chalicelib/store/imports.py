@@ -77,7 +77,7 @@ class Imports:
             try:
                 self._table.transact(self._operations(waiting, current, now, refresh_at))
             except TransactionCancelled as cancelled:
-                waiting, superseded = _without_failed(waiting, current, superseded, cancelled.failed)
+                waiting, superseded = without_failed(waiting, current, superseded, cancelled.failed)
             else:
                 return
         raise Conflict("places changed too often while an import's tokens were put there")
@@ -148,7 +148,7 @@ class Imports:
         return stored + put_up
 
 
-def _without_failed(
+def without_failed(
     waiting: list[Deposit], current: frozenset[str], superseded: frozenset[str], failed: Sequence[bool]
 ) -> tuple[list[Deposit], frozenset[str]]:
     """Return what is still to be stored, and which of it is not to be current.

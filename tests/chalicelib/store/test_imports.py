@@ -11,7 +11,7 @@ from chalicelib.errors import NotFound, Unreadable
 from chalicelib.model.imports import Refusal, Source
 from chalicelib.model.job import Status
 from chalicelib.store import keys
-from chalicelib.store.imports import Imports
+from chalicelib.store.imports import Imports, without_failed
 from chalicelib.store.items import current_to_item, deposit_to_item
 from tests.chalicelib.examples import NOW, a_deposit, a_place, an_id
 from tests.chalicelib.process.many import a_request
@@ -154,3 +154,14 @@ def test_refused_lines_are_paged_by_line_across_items_and_written_again_are_the_
     assert pages(4) == [[2, 3, 200, 401], [799, 800]]
     assert pages(1) == [[2], [3], [200], [401], [799], [800]]
     assert imports.refusals(an_id(7), after=0, limit=5) == ([], None)
+
+
+def test_what_was_found_newer_once_is_not_put_up_again_in_a_later_try() -> None:
+    waiting = some(1, 2, 3)
+    ids = frozenset(one.token.id for one in waiting)
+
+    left, superseded = without_failed(waiting, ids, frozenset(), [True, False, False, False, True, False])
+    again, both = without_failed(left, ids - superseded - {an_id(1)}, superseded, [False, False, True])
+
+    assert [one.token.id for one in left] == [one.token.id for one in again] == [an_id(2), an_id(3)]
+    assert (superseded, both) == (frozenset({an_id(2)}), frozenset({an_id(2), an_id(3)}))
