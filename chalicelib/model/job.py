@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import IllegalTransition, Unreadable
@@ -137,26 +137,11 @@ def first_job(
     asked: Mapping[str, object] | None = None,
 ) -> Job:
     """Return a job about `token` as it is stored first; `asked` is what else it is to do."""
-    return Job(
-        id=job_id,
-        type=job_type,
-        status=Status.PENDING,
-        rev=1,
-        accepted_at=now,
-        updated_at=now,
-        attempts=0,
-        requester=requester,
-        subject=token.place.subject,
-        token_id=token.id,
-        place=token.place,
-        input=asked,
-        allowed=BUDGETS[job_type].attempts,
-        due_at=now + DISPATCH_GRACE,
-        deadline_at=now + BUDGETS[job_type].lifetime,
-    )
+    job = errand(job_id, job_type, requester=requester, now=now, asked=asked)
+    return replace(job, subject=token.place.subject, token_id=token.id, place=token.place)
 
 
-def errand(job_id: str, job_type: Type, *, requester: str, now: int, asked: Mapping[str, object]) -> Job:
+def errand(job_id: str, job_type: Type, *, requester: str, now: int, asked: Mapping[str, object] | None) -> Job:
     """Return a job about no one token as it is stored first; `asked` is what it is to do."""
     return Job(
         id=job_id,
