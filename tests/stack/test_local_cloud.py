@@ -31,7 +31,8 @@ def test_the_main_job_runs_before_your_eyes(cloud: LiveCloud, capsys: pytest.Cap
 
 
 def test_the_groups_policies_are_in_the_table(cloud: LiveCloud) -> None:
-    items = cloud.client("dynamodb").scan(TableName=cloud.table)["Items"]
+    pages = cloud.client("dynamodb").get_paginator("scan").paginate(TableName=cloud.table)
+    items = [item for page in pages for item in page["Items"]]
 
     stored = {item["policy"]["M"]["group"]["S"] for item in items if item["kind"]["S"] == "policy"}
     assert stored == {policy["group"] for policy in json.loads(GROUPS.read_text())}
