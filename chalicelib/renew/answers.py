@@ -42,7 +42,6 @@ LONGEST_WAIT = 86_400
 """Seconds of a `Retry-After` that are believed."""
 
 LONGEST_LIFE = 315_360_000
-LONGEST_TOKEN = 16_384
 _TOKEN = re.compile(r"[\x20-\x7E]{1,16384}")
 _CODE = re.compile(r"[a-z0-9_\-]{1,64}")
 _OURS = frozenset({"access_token", "refresh_token", "id_token", "token_type", "scope", "expires_in"})

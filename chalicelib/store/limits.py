@@ -121,10 +121,10 @@ class Limits:
         for _ in range(RACES):
             now = self._now()
             try:
-                after = self._table.update_if(
+                after = self._table.update_returning(
                     key,
                     "SET next_turn = next_turn + :interval",
-                    SOON,
+                    condition=SOON,
                     interval=interval,
                     now=now,
                     latest=now + LONGEST_SLEEP,

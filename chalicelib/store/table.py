@@ -123,15 +123,11 @@ class Table:
         arguments = {"UpdateExpression": change, **_conditional(condition, operands)}
         self._ask("update_item", Key=to_attributes(key), **arguments)
 
-    def update_if(self, key: Mapping[str, object], change: str, condition: str, **operands: object) -> dict[str, Any]:
-        """Change an item under a condition and return all of it as it is then. Raises ConditionFailed."""
+    def update_returning(
+        self, key: Mapping[str, object], change: str, *, condition: str = "", **operands: object
+    ) -> dict[str, Any]:
+        """Change an item, or make it, and return all of it as it is then. Raises ConditionFailed."""
         arguments = {"UpdateExpression": change, "ReturnValues": "ALL_NEW", **_conditional(condition, operands)}
-        answer = self._ask("update_item", Key=to_attributes(key), **arguments)
-        return from_attributes(answer["Attributes"])
-
-    def update_returning(self, key: Mapping[str, object], change: str, **operands: object) -> dict[str, Any]:
-        """Change an item, or make it, and return all of it as it is then."""
-        arguments = {"UpdateExpression": change, "ReturnValues": "ALL_NEW", **_conditional("", operands)}
         answer = self._ask("update_item", Key=to_attributes(key), **arguments)
         return from_attributes(answer["Attributes"])
 
