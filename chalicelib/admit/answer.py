@@ -83,8 +83,12 @@ def _admitted(caller: Caller, policies: Sequence[Policy], arn_base: str) -> dict
         # API Gateway passes strings on; a list or an object in the context makes it answer 500.
         "context": {
             "principal": caller.principal,
+            "issuer": caller.issuer,
+            "client": caller.client or "",
+            "token_id": caller.token_id or "",
             "groups": ",".join(policy.group for policy in policies),
             "exp": str(caller.expires_at),
+            "at": str(caller.verified_at),
             "grants": compact(statements),
         },
     }

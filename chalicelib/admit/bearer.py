@@ -40,12 +40,19 @@ class KeySource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Hold who calls, as the issuer says; `expires_at` in seconds since 1970."""
+    """Hold who calls, as the issuer says; times in seconds since 1970.
+
+    `client` is the application that the token was made for: `azp` (OpenID Connect Core 1.0, section 2) or `client_id`
+    (RFC 9068, section 2.2). `verified_at` is when all of this was found to be so.
+    """
 
     principal: str
+    issuer: str
+    client: str | None
     groups: tuple[str, ...]
     expires_at: int
     token_id: str | None
+    verified_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +132,12 @@ class Verifier:
                 raise _Fault("not_yet_valid")
         return Caller(
             principal=_text(claims.get("sub")),
+            issuer=self.issuer,
+            client=_optional_text(claims.get("azp", claims.get("client_id"))),
             groups=_groups(claims.get(self.groups_claim, [])),
             expires_at=int(expires_at),
-            token_id=None if claims.get("jti") is None else _text(claims["jti"]),
+            token_id=_optional_text(claims.get("jti")),
+            verified_at=int(now),
         )
 
 
@@ -206,6 +216,10 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= SUBJECT_LENGTH or not value.isprintable():
         raise _Fault("claims")
     return value
+
+
+def _optional_text(value: object) -> str | None:
+    return None if value is None else _text(value)
 
 
 def _groups(value: object) -> tuple[str, ...]:

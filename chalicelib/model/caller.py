@@ -14,11 +14,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """A principal with the statements that its groups grant it; `expires_at` is its bearer token's (epoch seconds)."""
+    """A principal with the statements that its groups grant it; times in seconds since 1970.
+
+    `expires_at` and `token_id` (its `jti`) are the bearer token's; `client` is the application that the token was made
+    for; `admitted_at` is when the authorizer looked at all of this; `address` is where the request came from, as API
+    Gateway saw it. Text that is not known is empty.
+    """
 
     principal: str
     statements: tuple[Statement, ...]
     expires_at: int
+    groups: tuple[str, ...] = ()
+    issuer: str = ""
+    client: str = ""
+    token_id: str = ""
+    admitted_at: int = 0
+    address: str = ""
 
     def may(self, method: str, path: str) -> bool:
         """Tell whether the caller's policies allow `method` on the decoded `path`."""

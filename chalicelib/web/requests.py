@@ -49,6 +49,13 @@ def caller_of(context: Mapping[str, Any], now: int) -> Caller:
             principal=authorizer["principal"],
             statements=from_compact(authorizer["grants"]),
             expires_at=int(authorizer["exp"]),
+            groups=tuple(filter(None, str(authorizer.get("groups", "")).split(","))),
+            issuer=str(authorizer.get("issuer", "")),
+            client=str(authorizer.get("client", "")),
+            token_id=str(authorizer.get("token_id", "")),
+            # An answer that is not dated is as old as can be: whatever asks for a younger one finds out for itself.
+            admitted_at=int(authorizer.get("at", 0)),
+            address=str((context.get("identity") or {}).get("sourceIp", "")),
         )
     except (KeyError, ValueError, TypeError):
         raise Unauthorized from None

@@ -9,6 +9,7 @@ import pytest
 from chalicelib.admit.answer import ANSWER_BYTES, answer
 from chalicelib.model.policy import Policy, Statement, from_compact, parse_policy
 from tests.chalicelib.admit.issuer import (
+    ISSUER,
     NOW,
     Log,
     claims,
@@ -76,8 +77,12 @@ def test_a_consumer_is_told_everything_that_it_may_do(verifier: Verifier, log: L
     }
     assert result["context"] == {
         "principal": subject,
+        "issuer": ISSUER,
+        "client": "",
+        "token_id": "token-1",
         "groups": "consumer",
         "exp": str(NOW + 600),
+        "at": str(NOW),
         "grants": '[["+","GET","/subjects/${principal}/*","/tokens/*","/jobs/*"],'
         '["+","DELETE","/tokens/*"],["+","POST","/tickets","/jobs/*","/tokens/*/refresh","/tokens/*/rejected"]]',
     }

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib.admit.bearer import Caller, Refused, Verifier
 from tests.chalicelib.admit.issuer import (
+    ISSUER,
     NOW,
     JwksServer,
     assemble,
@@ -25,13 +26,31 @@ from tests.chalicelib.admit.issuer import (
 def test_a_good_token_of_either_algorithm_proves_its_caller(verifier: Verifier) -> None:
     expected = Caller(
         principal="auth0|5f7c8ec7c33c6c004bbafe82",
+        issuer=ISSUER,
+        client=None,
         groups=("consumer",),
         expires_at=NOW + 600,
         token_id="token-1",
+        verified_at=NOW,
     )
 
     assert verifier.verify(f"Bearer {sign(claims())}") == expected
     assert verifier.verify(f"bearer {sign(claims(), ec_key(), kid='ec-1')}") == expected
+
+
+@pytest.mark.parametrize(("named", "client"), [({"azp": "spa"}, "spa"), ({"client_id": "hook"}, "hook"), ({}, None)])
+def test_the_application_that_a_token_was_made_for_is_known(
+    verifier: Verifier, named: dict[str, str], client: str | None
+) -> None:
+    found = verifier.verify(f"Bearer {sign(claims(**named))}")
+
+    assert isinstance(found, Caller)
+    assert found.client == client
+
+
+@pytest.mark.parametrize("client", [7, "", ["spa"], "sp\na"])
+def test_an_application_that_is_no_plain_text_is_refused(verifier: Verifier, client: Any) -> None:
+    assert refused(verifier, sign(claims(azp=client))) == "claims"
 
 
 @pytest.mark.parametrize("kind", ["JWT", "jwt", "at+jwt", "application/at+jwt"])

@@ -43,6 +43,18 @@ def test_the_caller_is_who_the_authorizer_said() -> None:
     assert (who.principal, who.expires_at, who.statements) == (JANE, EXP, GROUPS["consumer"].statements)
 
 
+def test_what_is_known_of_the_bearer_and_of_where_it_came_from_is_kept() -> None:
+    more = {"issuer": "https://issuer.example/", "client": "spa", "token_id": "t-1", "at": "17", "groups": "consumer,a"}
+    who = caller_of({"authorizer": {**CONTEXT, **more}, "identity": {"sourceIp": "192.0.2.7"}}, NOW)
+
+    assert (who.issuer, who.client, who.token_id) == ("https://issuer.example/", "spa", "t-1")
+    assert (who.groups, who.admitted_at, who.address) == (("consumer", "a"), 17, "192.0.2.7")
+
+
+def test_an_answer_that_is_not_dated_is_as_old_as_can_be() -> None:
+    assert caller_of({"authorizer": CONTEXT}, NOW).admitted_at == 0
+
+
 def test_a_bearer_that_has_expired_since_is_refused_for_the_gateway_keeps_its_answer() -> None:
     ends = (EXP + 5) * SECOND
 
@@ -65,6 +77,7 @@ def test_a_bearer_that_has_expired_since_is_refused_for_the_gateway_keeps_its_an
         ),
         {"authorizer": {**CONTEXT, "exp": "soon"}},
         {"authorizer": {**CONTEXT, "exp": None}},
+        {"authorizer": {**CONTEXT, "at": "soon"}},
         {"authorizer": {**CONTEXT, "grants": ""}},
         {"authorizer": {**CONTEXT, "grants": "null"}},
         {"authorizer": {**CONTEXT, "grants": "[1]"}},
