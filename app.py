@@ -14,6 +14,7 @@ from chalicelib.config import QUEUE_ARN_AT_IMPORT, STREAM_ARN_AT_IMPORT
 from chalicelib.model.job import Job, age_ms
 from chalicelib.model.overdue import SWEEP_RUN
 from chalicelib.web import answers
+from chalicelib.web.authorizing import hear_all
 from chalicelib.web.problems import answered, settled
 from chalicelib.web.requests import (
     NDJSON,
@@ -48,6 +49,7 @@ app.log.disabled = True
 # Who may do what ---------------------------------------------------------------------------------------
 
 
+@hear_all
 @app.authorizer(ttl_seconds=300)
 def authorize(request: Any) -> dict[str, Any]:
     """Answer API Gateway with an IAM policy for everything that the bearer may do, or with an explicit Deny."""

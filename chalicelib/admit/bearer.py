@@ -24,6 +24,7 @@ LEEWAY: Final = 5
 SUBJECT_LENGTH: Final = 255  # OpenID Connect Core 1.0, section 2
 GROUPS: Final = 200
 LATEST: Final = 253_402_300_799  # the end of the year 9999
+LONGEST_LIFE: Final = 366 * 86_400  # seconds from now: who never has to come back for a new token cannot be shut out
 # RFC 8725, section 3.11: a token of another kind (a logout token, a DPoP proof) is no access token.
 TYPES: Final = ("jwt", "at+jwt", "application/at+jwt")
 
@@ -60,7 +61,7 @@ class Refused:
     """Hold why a bearer was refused: for the log, never for the caller.
 
     Codes: no_bearer, too_large, malformed, type, critical, algorithm, unknown_key, keys_unavailable,
-    signature, claims, issuer, audience, expired, not_yet_valid.
+    signature, claims, issuer, audience, expired, lifetime, not_yet_valid.
     """
 
     code: str
@@ -126,6 +127,8 @@ class Verifier:
             raise _Fault("claims")
         if now >= expires_at + LEEWAY:
             raise _Fault("expired")
+        if expires_at > now + LONGEST_LIFE:
+            raise _Fault("lifetime")
         # `iat` is optional (RFC 7519): it proves nothing that `exp` does not, and some issuers leave it out.
         for begins in (_moment(claims, "nbf"), _moment(claims, "iat")):
             if begins is not None and begins > now + LEEWAY:
@@ -174,7 +177,9 @@ def _payload(token: str, key: PyJWK, algorithm: str) -> bytes:
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        # Decoded here, strictly (RFC 7519, section 3): left to itself, json.loads guesses UTF-16 and UTF-32, drops a
+        # byte order mark and lets surrogates through, so that another reader of these bytes reads something else.
+        value = json.loads(text.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise _Fault("malformed") from None
     if not isinstance(value, dict):
@@ -223,7 +228,9 @@ def _optional_text(value: object) -> str | None:
 
 
 def _groups(value: object) -> tuple[str, ...]:
-    listed = value.split() if isinstance(value, str) else value
+    # By spaces alone, as scopes are (RFC 6749, section 3.3): split() takes 28 other characters for one, which an
+    # issuer that makes this text may have let into a name.
+    listed = value.split(" ") if isinstance(value, str) else value
     if not isinstance(listed, list) or len(listed) > GROUPS:
         raise _Fault("claims")
     if not all(isinstance(item, str) for item in listed):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -166,6 +166,19 @@ def test_a_token_signed_by_another_key_under_our_key_id_is_refused(verifier: Ver
 def test_an_empty_ecdsa_signature_is_refused(verifier: Verifier) -> None:
     for signature in (b"\0" * 64, b"\0", b"\xff" * 64, b"\0" * 63):
         assert refused(verifier, assemble({"alg": "ES256", "kid": "ec-1"}, claims(), signature)) == "signature"
+
+
+def test_a_curve_signature_has_a_twin_so_that_a_tokens_text_is_no_name_for_it(verifier: Verifier) -> None:
+    """(r, n - s) verifies wherever (r, s) does: whoever wants to know a token again asks for its `jti`."""
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    token = sign(claims(), ec_key(), kid="ec-1")
+    text, _, signature = token.rpartition(".")
+    raw = urlsafe_b64decode(signature + "==")
+    other = raw[:32] + (order - int.from_bytes(raw[32:])).to_bytes(32)
+    twin = f"{text}.{urlsafe_b64encode(other).decode().rstrip('=')}"
+
+    assert twin != token
+    assert verifier.verify(f"Bearer {twin}") == verifier.verify(f"Bearer {token}")
 
 
 def test_the_algorithm_must_fit_the_type_of_the_key(verifier: Verifier) -> None:

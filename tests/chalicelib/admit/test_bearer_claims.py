@@ -79,6 +79,14 @@ def test_a_token_must_expire_but_need_not_say_when_it_was_issued(verifier: Verif
     assert isinstance(verifier.verify(f"Bearer {sign(claims(iat=..., jti=...))}"), Caller)
 
 
+def test_a_token_that_would_be_good_for_more_than_a_year_is_refused(verifier: Verifier) -> None:
+    year = 366 * 86_400
+
+    assert isinstance(verifier.verify(f"Bearer {sign(claims(exp=NOW + year))}"), Caller)
+    assert refused(verifier, sign(claims(exp=NOW + year + 1))) == "lifetime"
+    assert refused(verifier, sign(claims(exp=253402300799))) == "lifetime"
+
+
 def test_a_fraction_of_a_second_is_a_time(verifier: Verifier) -> None:
     result = verifier.verify(f"Bearer {sign(claims(exp=NOW + 1.75))}")
 
@@ -109,6 +117,8 @@ def test_a_subject_that_owns_nothing_is_still_a_caller(verifier: Verifier, subje
         ("", ()),
         (["producer", "admin"], ("producer", "admin")),
         ("producer admin", ("producer", "admin")),
+        ("producer  admin ", ("producer", "admin")),
+        *((f"producer{space}admin", ()) for space in "\t\n\x0b\x1c\x1f\x85\xa0\u2003\u2028\u3000"),
         (["admin", "admin"], ("admin",)),
         (["/realm/admin", "a,b", "", "ok"], ("ok",)),
     ],
@@ -145,12 +155,17 @@ def test_the_claim_that_holds_the_groups_is_a_setting(verifier: Verifier) -> Non
         b"{",
         b"\xff",
         b'{"sub":"a","sub":"b"}',
+        json.dumps(claims()).encode("utf-8-sig"),
+        json.dumps(claims()).encode("utf-16"),
+        json.dumps(claims()).encode("utf-16-le"),
+        json.dumps(claims()).encode("utf-32-be"),
+        b'{"sub":"\xed\xa0\x80"}',
         b'{"exp":NaN}',
         b'{"exp":Infinity}',
         b'{"a":' + b"9" * 5000 + b"}",
         b'{"a":' + b"[" * 2000 + b"]" * 2000 + b"}",
     ],
-    ids=range(11),
+    ids=range(16),
 )
 def test_claims_that_are_no_plain_object_are_malformed(verifier: Verifier, payload: bytes) -> None:
     assert refused(verifier, sign(payload)) == "malformed"
@@ -158,8 +173,9 @@ def test_claims_that_are_no_plain_object_are_malformed(verifier: Verifier, paylo
 
 @pytest.mark.parametrize(
     "header",
-    [b"", b"[]", b"null", b"\xff", b'{"alg":"RS256","alg":"none","kid":"rsa-1"}', b"[" * 5000],
-    ids=range(6),
+    [b"", b"[]", b"null", b"\xff", b'{"alg":"RS256","alg":"none","kid":"rsa-1"}', b"[" * 5000]
+    + [b'{"alg":"RS256","kid":"rsa-1"}'.decode().encode(code) for code in ("utf-8-sig", "utf-16", "utf-32-be")],
+    ids=range(9),
 )
 def test_a_header_that_is_no_plain_object_is_malformed(verifier: Verifier, header: bytes) -> None:
     assert refused(verifier, assemble(header, claims(), b"x")) == "malformed"
