@@ -93,8 +93,10 @@ class Keyring:
         """
         with self._lock:
             kept = self._kept(self._versions, (environment, domain, version))
-            if kept:
-                return kept
+            # Found as the newest later than it was first opened, the key seals on: then it must mark, too.
+            sealing = kept or self._kept(self._latest, (environment, domain))
+            if sealing and sealing.version == version:
+                return sealing
             wrapped = self._store.version(environment, domain, version)
             if wrapped is None:
                 raise KeyGone(f"version {version} of this domain's key is gone")

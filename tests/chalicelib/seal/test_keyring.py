@@ -261,14 +261,32 @@ def test_a_key_of_another_length_never_seals(table: Table, kms: CountedWrapper, 
         a_process(table, kms, clock).current(*HERE)
 
 
+def test_a_key_that_still_seals_marks_without_being_asked_for_again(
+    keyring: Keyring, table: Table, kms: CountedWrapper, clock: Clock
+) -> None:
+    keyring.current(*HERE)
+    process = a_process(table, kms, clock)
+    process.version(*HERE, 1)
+    clock.pass_seconds(KEEP_SECONDS - 100)
+    sealing = process.current(*HERE)
+    BranchKeys(table).shred(*HERE, clock.now)
+    clock.pass_seconds(100)
+
+    assert process.version(*HERE, process.current(*HERE).version) == sealing
+    clock.pass_seconds(KEEP_SECONDS - 100)
+    with pytest.raises(KeyGone):
+        process.version(*HERE, 1)
+
+
 def test_a_process_keeps_so_many_keys_and_forgets_the_least_recently_used(
     keyring: Keyring, kms: CountedWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "KEEP_COUNT", 2)
     for domain in ("a", "b"):
         keyring.current("production", domain)
-    keyring.version("production", "a", 1)
-    keyring.current("production", "c")
+    for domain in ("c", "d"):
+        keyring.version("production", "a", 1)
+        keyring.current("production", domain)
     before = len(kms.asked)
 
     keyring.version("production", "a", 1)
