@@ -76,9 +76,9 @@ def hand_in_token() -> Response:
     caller, _ = _asked()
     key = read_idempotency_key(_request().headers.get("idempotency-key"))
     body = read_hand_in(json_body(_request()), idempotency_key=key)
-    job, is_new = wired.intake.accept(body, requester=caller.principal, idempotency_key=key)
+    job, is_new, receipt = wired.intake.accept(body, requester=caller.principal, idempotency_key=key)
     log.fact("token.accepted" if is_new else "token.repeated", job=job.id)
-    return answers.accepted(job)
+    return answers.accepted(job, receipt)
 
 
 @app.route("/tokens/{token_id}", methods=["GET"], authorizer=authorize, content_types=ANY)
@@ -242,6 +242,29 @@ def list_refusals(job_id: str) -> Response:
     refusals, last = wired.refused_lines.page(caller, identifier(job_id), limit=limit, after=after)
     log.fact("refusals.listed", job=job_id, count=len(refusals))
     return answers.refusals(refusals, last)
+
+
+@app.route("/receipts/jwks.json", methods=["GET"], authorizer=authorize, content_types=ANY)
+@answered
+def show_receipt_keys() -> Response:
+    """Show the public keys that verify a domain's receipts."""
+    _, query = _asked("environment", "domain")
+    keys = wired.receipts.jwks(*query.scope())
+    log.fact("receipt_keys.shown", count=len(keys))
+    return answers.receipt_keys(keys)
+
+
+@app.route("/receipts/verify", methods=["POST"], authorizer=authorize, content_types=ANY)
+@answered
+def verify_receipt() -> Response:
+    """Tell whether a receipt is ours, and of the body that comes with it."""
+    from chalicelib.intake.reading import read_verify  # noqa: PLC0415
+
+    caller, _ = _asked()
+    asked = read_verify(json_body(_request()))
+    verdict = wired.notary.verdict(caller, asked.receipt, asked.body)
+    log.fact("receipt.verified", token=verdict.receipt.id if verdict.receipt else None, matches=verdict.matches)
+    return answers.verdict(verdict)
 
 
 @app.route("/tickets", methods=["POST"], authorizer=authorize, content_types=ANY)

@@ -12,6 +12,7 @@ from chalicelib.model import clock
 from chalicelib.model.deposit import Deposit
 from chalicelib.model.ids import hashed_id
 from chalicelib.model.job import Job, Type, first_job
+from chalicelib.model.receipt import Receipt
 from chalicelib.model.token import Place, Secret, Token, expiry
 
 if TYPE_CHECKING:
@@ -36,8 +37,15 @@ class Sealer(Protocol):
     def fingerprint(self, access_token: str, place: Place) -> str:
         """Return a public name of the secret."""
 
+
+class Witness(Sealer, Protocol):
+    """How, besides, a body is recognised and its acceptance attested."""
+
     def mark(self, message: bytes, place: Place, version: int) -> bytes:
         """Return a keyed hash."""
+
+    def sign(self, receipt: Receipt) -> str:
+        """Return the receipt as text. Raises KeyGone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,31 +53,44 @@ class Intake:
     """The verb behind `POST /tokens`. `now` is in microseconds; `new_id` mints a random id."""
 
     deposits: Depository
-    sealer: Sealer
+    sealer: Witness
     now: Callable[[], int]
     new_id: Callable[[], str]
 
-    def accept(self, body: HandIn, *, requester: str, idempotency_key: str | None) -> tuple[Job, bool]:
-        """Store the token and return its job, and whether it is new.
+    def accept(self, body: HandIn, *, requester: str, idempotency_key: str | None) -> tuple[Job, bool, str]:
+        """Store the token and return its job, whether it is new, and the receipt.
 
-        The same key and body returns the job of the first time; so does our own write whose answer was lost and
-        that the client library sent again. Raises IdempotencyKeyReused for the same key with another body,
+        The same key and body returns the job and the receipt of the first time; so does our own write whose answer was
+        lost and that the client library sent again. Raises IdempotencyKeyReused for the same key with another body,
         or where the first one was shredded; Unavailable when nothing was stored.
         """
         token_id = self.new_id() if idempotency_key is None else idempotent_id(requester, idempotency_key)
         unmarked = deposit_of(body, self.sealer, token_id=token_id, requester=requester, now=self.now())
         mark = self.sealer.mark(canonical(body), unmarked.token.place, unmarked.key_version)
         deposit = replace(unmarked, body_mark=mark)
+        receipt = self._receipt(deposit, mark)  # before the write: what fails here has stored nothing
         stored = self.deposits.accept(deposit)
         if stored is None:
-            return deposit.job, True
+            return deposit.job, True, receipt
         try:
             expected = self.sealer.mark(canonical(body), stored.token.place, stored.key_version)
+            if stored.body_mark is None or not hmac.compare_digest(expected, stored.body_mark):
+                raise IdempotencyKeyReused
+            return stored.job, False, self._receipt(stored, expected)
         except KeyGone:  # shredded: nothing can be compared any more, and what was stored never opens again
             raise IdempotencyKeyReused from None
-        if stored.body_mark is None or not hmac.compare_digest(expected, stored.body_mark):
-            raise IdempotencyKeyReused
-        return stored.job, False
+
+    def _receipt(self, deposit: Deposit, mark: bytes) -> str:
+        place = deposit.token.place
+        receipt = Receipt(
+            environment=place.environment,
+            domain=place.domain,
+            version=deposit.key_version,
+            id=deposit.job.id,
+            accepted_at=deposit.token.accepted_at,
+            body=mark,
+        )
+        return self.sealer.sign(receipt)
 
 
 def deposit_of(

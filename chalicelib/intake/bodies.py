@@ -15,6 +15,9 @@ from chalicelib.model.token import DEFAULT_SCOPE_NAME
 LARGEST_BODY = 65_536
 """Bytes. Far below what an item takes (400 KB) and API Gateway passes (10 MB): a token response of 20 KB is rare."""
 
+LONGEST_RECEIPT = 1_024
+"""Characters. Ours have some 350, with the longest names 520."""
+
 LONGEST_TOKEN = 16_384
 LONGEST_SCOPE = 4_096
 LONGEST_TOKEN_TYPE = 64
@@ -122,6 +125,13 @@ class RejectedIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """The body of `POST /tokens/{token_id}/rejected`: which generation the provider refused."""
 
     generation: Annotated[int, Meta(ge=1, le=2**53 - 1, description="As the token was collected with.")]
+
+
+class VerifyIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /receipts/verify`: a receipt, and the body that it is said to be of."""
+
+    receipt: Annotated[str, Meta(max_length=LONGEST_RECEIPT, description="As the 202 gave it.")]
+    body: HandIn
 
 
 class ImportIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

@@ -13,12 +13,14 @@ from chalicelib.intake.bodies import (
     LARGEST_BODY,
     LARGEST_EXTRA,
     LONGEST_LIFE,
+    LONGEST_RECEIPT,
     HandIn,
     ImportIn,
     ProviderIn,
     RejectedIn,
     TicketIn,
     TokenIn,
+    VerifyIn,
 )
 from chalicelib.intake.provider_rules import provider_fault
 from chalicelib.intake.secret_texts import SECRET_NAME, SHORTEST_SECRET
@@ -35,6 +37,7 @@ LONGEST_SHOWN_NAME = 32
 _hand_in = msgspec.json.Decoder(HandIn)
 _rejected = msgspec.json.Decoder(RejectedIn)
 _import = msgspec.json.Decoder(ImportIn)
+_verify = msgspec.json.Decoder(VerifyIn)
 _ticket = msgspec.json.Decoder(TicketIn)
 _provider = msgspec.json.Decoder(ProviderIn)
 _canonical = msgspec.json.Encoder(order="deterministic")
@@ -48,7 +51,7 @@ _MISSING = re.compile(r"^Object missing required field `(?P<name>.*)`$")
 _SHOWABLE = re.compile(rf"[A-Za-z_\-]{{1,{LONGEST_SHOWN_NAME}}}")
 """An unknown member's name comes from outside and could be a secret put in the wrong place, which has digits in it."""
 
-_OUR_PATHS = frozenset({"", ".token", ".credential"})
+_OUR_PATHS = frozenset({"", ".token", ".credential", ".body", ".body.token"})
 """Where a member can be unknown. A crafted name can look like a path: only these are shown."""
 
 
@@ -58,13 +61,18 @@ def read_hand_in(raw: bytes, *, idempotency_key: str | None = None) -> HandIn:
     if idempotency_key is not None and any(secret in idempotency_key for secret in _secrets(body.token)):
         rule = "it is no secret and must not repeat the token"  # its hash is the job's id
         raise InvalidParameter(f"Idempotency-Key: {rule}", field="Idempotency-Key", rule=rule)
-    for name, value, fault_of in _named(body):
-        _check_name(name, value, fault_of)
-    _check_life(body.token)
-    _check_extra(body.token)
-    _check_metadata(body)
-    _check_clear_texts(body)
+    _check(body)
     return body
+
+
+def read_verify(raw: bytes) -> VerifyIn:
+    """Return the body of `POST /receipts/verify`. Raises BodyTooLarge, InvalidBody, as `read_hand_in` does.
+
+    It is as large as what it holds: a body that could be handed in, and a receipt.
+    """
+    asked = _read(raw, _verify, LARGEST_BODY + 2 * LONGEST_RECEIPT)
+    _check(asked.body)
+    return asked
 
 
 def read_ticket(raw: bytes) -> TicketIn:
@@ -120,9 +128,9 @@ def _given(struct: msgspec.Struct, defaults: msgspec.Struct) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value != getattr(defaults, name)}
 
 
-def _read(raw: bytes, decoder: msgspec.json.Decoder[B]) -> B:
-    if len(raw) > LARGEST_BODY:
-        raise BodyTooLarge(f"at most {LARGEST_BODY} bytes", limit=LARGEST_BODY)
+def _read(raw: bytes, decoder: msgspec.json.Decoder[B], largest: int = LARGEST_BODY) -> B:
+    if len(raw) > largest:
+        raise BodyTooLarge(f"at most {largest} bytes", limit=largest)
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
@@ -157,6 +165,16 @@ def _joined(path: str, name: str) -> str:
 
 def _invalid(field: str, rule: str) -> InvalidBody:
     return InvalidBody(f"{field}: {rule}" if field else rule, field=field or None, rule=rule)
+
+
+def _check(body: HandIn) -> None:
+    """Check what no pattern can say of a token that is handed in."""
+    for name, value, fault_of in _named(body):
+        _check_name(name, value, fault_of)
+    _check_life(body.token)
+    _check_extra(body.token)
+    _check_metadata(body)
+    _check_clear_texts(body)
 
 
 def _named(body: HandIn) -> tuple[tuple[str, str, Callable[[str], str | None]], ...]:

@@ -17,6 +17,8 @@ does one whose version byte was altered.
 
 Keyed marks are HMAC-SHA256 under subkeys of the branch key (HKDF, no salt, `info` = `cloakroom/1/mark/` + purpose). A
 plain hash of a secret would tell who holds a copy of the table whether a guess is right.
+
+Receipts are signed under another subkey (HKDF, no salt, `info` = `cloakroom/1/receipt`); `receipt.py` has the rest.
 """
 
 from __future__ import annotations
@@ -26,8 +28,10 @@ import hmac
 import os
 import struct
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chalicelib.errors import SealBroken
@@ -42,7 +46,7 @@ OVERHEAD = HEADER.size + SALT_BYTES + NONCE_BYTES + TAG_BYTES
 """Bytes that sealing adds: 49."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: what is derived once is kept with the key, and forgotten with it
 class BranchKey:
     """One version of the key of an (environment, domain). The key itself is in no `repr`."""
 
@@ -50,6 +54,11 @@ class BranchKey:
     domain: str
     version: int
     key: bytes = field(repr=False)
+
+    @cached_property
+    def receipt_key(self) -> Ed25519PrivateKey:
+        """What signs the receipts of this version."""
+        return Ed25519PrivateKey.from_private_bytes(_hkdf(self.key, salt=b"", info=b"cloakroom/1/receipt"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

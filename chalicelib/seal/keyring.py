@@ -19,6 +19,7 @@ from chalicelib.errors import Conflict, KeyGone, SealBroken
 from chalicelib.model.branch_key import Shredded, WrappedKey
 from chalicelib.model.clock import SECOND
 from chalicelib.seal.envelope import KEY_BYTES, BranchKey, check_value
+from chalicelib.seal.receipt import public_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,7 +94,7 @@ class Keyring:
         """
         with self._lock:
             kept = self._kept(self._versions, (environment, domain, version))
-            # Found as the newest later than it was first opened, the key seals on: then it must mark, too.
+            # Found as the newest later than it was first opened, the key seals on: then it must mark and sign, too.
             sealing = kept or self._kept(self._latest, (environment, domain))
             if sealing and sealing.version == version:
                 return sealing
@@ -134,6 +135,7 @@ class Keyring:
                 wrapped=wrapped,
                 check=check_value(branch),
                 made_at=self._clock(),
+                receipt_key=public_key(branch),
             )
         )
         self._keep(self._versions, (environment, domain, version), branch)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from chalicelib.seal import envelope
 from chalicelib.seal.envelope import Binding
+from chalicelib.seal.receipt import sign
 
 if TYPE_CHECKING:
+    from chalicelib.model.receipt import Receipt
     from chalicelib.model.token import Place
     from chalicelib.seal.keyring import Keyring
 
@@ -54,6 +56,10 @@ class Sealer:
     def mark(self, message: bytes, place: Place, version: int) -> bytes:
         """Return the keyed hash of a request's body under one version of the key."""
         return envelope.mark(message, self.keyring.version(place.environment, place.domain, version), "body")
+
+    def sign(self, receipt: Receipt) -> str:
+        """Write a receipt, signed under the version that it names. Raises KeyGone where that was shredded."""
+        return sign(receipt, self.keyring.version(receipt.environment, receipt.domain, receipt.version))
 
 
 def _binding(place: Place, token_id: str) -> Binding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import Conflict, NotFound, Unreadable
-from chalicelib.model.branch_key import Shredded, WrappedKey
+from chalicelib.model.branch_key import Shredded, WrappedKey, receipt_keys
 from chalicelib.model.clock import SECOND
 from chalicelib.store import keys
 from chalicelib.store.items import job_to_item
@@ -21,6 +21,9 @@ Version = WrappedKey | Shredded
 
 NEW_VERSION = "attribute_not_exists(pk)"
 """A version is made once: of two processes that make it at the same time, one wins and both use its key."""
+
+STILL_THERE = "attribute_exists(pk)"
+"""The version was not shredded meanwhile, which deletes its item."""
 
 RACES = 5
 """How often a shredding is tried against those who add a version at the same moment."""
@@ -71,10 +74,19 @@ class BranchKeys:
         adding = self._table.put_operation(_to_item(key), condition=NEW_VERSION)
         self._table.transact([adding, self._table.put_operation(job_to_item(job, ttl=ttl), condition=NEW_VERSION)])
 
+    def keep_receipt_key(self, key: WrappedKey, public: bytes) -> None:
+        """Keep what verifies a version's receipts with it; nothing where the version was shredded meanwhile."""
+        place = keys.branch_key(key.environment, key.domain, key.version)
+        try:
+            self._table.update(place, "SET receipt_key = :public", condition=STILL_THERE, public=public)
+        except ConditionFailed:
+            return
+
     def shred(self, environment: str, domain: str, now: int) -> int:
         """Delete all versions of a domain's key and return how many there were.
 
         First the mark that stands above them, so that nobody takes one of them for the newest any more; then they go.
+        The mark keeps their public keys and those of earlier marks, so that receipts can be verified for ever.
         One that is interrupted is finished by the next. Raises NotFound where there never was a key, Conflict when
         versions were added too often meanwhile.
         """
@@ -84,7 +96,13 @@ class BranchKeys:
                 raise NotFound
             newest = kept[-1]
             if not isinstance(newest, Shredded):
-                newest = Shredded(environment=environment, domain=domain, version=newest.version + 1, at=now)
+                newest = Shredded(
+                    environment=environment,
+                    domain=domain,
+                    version=newest.version + 1,
+                    at=now,
+                    receipt_keys=receipt_keys(kept),
+                )
                 try:
                     self._table.put(_to_item(newest), condition=NEW_VERSION)
                 except ConditionFailed:
@@ -118,16 +136,33 @@ def _to_item(key: Version) -> dict[str, object]:
         "version": key.version,
     }
     if isinstance(key, Shredded):
-        return {**item, "shredded_at": key.at}
-    return {**item, "wrapped": key.wrapped, "check": key.check, "made_at": key.made_at or None}
+        kept = {str(version): public for version, public in key.receipt_keys.items()}
+        return {**item, "shredded_at": key.at, "receipt_keys": kept or None}
+    return {
+        **item,
+        "wrapped": key.wrapped,
+        "check": key.check,
+        "made_at": key.made_at or None,
+        "receipt_key": key.receipt_key,
+    }
 
 
 def _from_item(item: Mapping[str, Any]) -> Version:
-    """Read a key. `made_at` is missing from those of the first versions of this code; `shredded_at` makes it a mark."""
+    """Read a key; `shredded_at` makes it a mark.
+
+    `made_at`, `receipt_key` and a mark's `receipt_keys` are missing from those of the first versions of this code.
+    """
     try:
         place = {"environment": item["environment"], "domain": item["domain"], "version": item["version"]}
         if "shredded_at" in item:
-            return Shredded(**place, at=item["shredded_at"])
-        return WrappedKey(**place, wrapped=item["wrapped"], check=item["check"], made_at=item.get("made_at", 0))
+            public = {int(version): key for version, key in item.get("receipt_keys", {}).items()}
+            return Shredded(**place, at=item["shredded_at"], receipt_keys=public)
+        return WrappedKey(
+            **place,
+            wrapped=item["wrapped"],
+            check=item["check"],
+            made_at=item.get("made_at", 0),
+            receipt_key=item.get("receipt_key"),
+        )
     except KeyError as missing:
         raise Unreadable(f"a branch key without {missing}") from None

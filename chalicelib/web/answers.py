@@ -23,22 +23,28 @@ if TYPE_CHECKING:
     from chalicelib.collect.read import Collected
     from chalicelib.model.imports import Refusal, Upload
     from chalicelib.model.listing import Position, Wanted
+    from chalicelib.model.receipt import Verdict
+
+RECEIPT_KEYS_SECONDS = 300
+"""As long as a process may go on with the version before: a new key's receipts may be seen before the key is."""
 
 
-def ok(body: Mapping[str, object], *, cached_for: int = 0) -> Response:
-    """Answer 200. Nothing is cached unless said so: most of it is about secrets."""
+def ok(body: Mapping[str, object], *, cached_for: int = 0, by: str = "public") -> Response:
+    """Answer 200. Nothing is cached unless said so: most of it is about secrets. `by` is who may: public or private."""
     headers: dict[str, str | list[str]] = dict(SECURITY_HEADERS)
     if cached_for:
-        headers["Cache-Control"] = f"public, max-age={cached_for}"
+        headers["Cache-Control"] = f"{by}, max-age={cached_for}"
     return Response(body=body, status_code=HTTPStatus.OK, headers=headers)
 
 
-def accepted(job: Job) -> Response:
-    """Answer 202 with the job's address: what was asked for is stored and will be done."""
+def accepted(job: Job, receipt: str | None = None) -> Response:
+    """Answer 202 with the job's address: what was asked for is stored and will be done; `receipt` proves it later."""
     links = job_links(job)
     if job.token_id is not None:
         links["secret"] = f"/tokens/{job.token_id}/secret"
     body = {"id": job.id, "status": str(job.status), "accepted_at": rfc3339(job.accepted_at), "links": links}
+    if receipt is not None:
+        body["receipt"] = receipt
     headers: dict[str, str | list[str]] = {**SECURITY_HEADERS, "Location": f"/jobs/{job.id}"}
     return Response(body=body, status_code=HTTPStatus.ACCEPTED, headers=headers)
 
@@ -99,6 +105,25 @@ def refusals(found: Sequence[Refusal], last: int | None) -> Response:
     """Answer with a page of an import's refused lines and the cursor of the next, null at the end."""
     cursor = None if last is None else cursor_text(str(last))
     return ok({"items": [refusal_view(one) for one in found], "cursor": cursor})
+
+
+def receipt_keys(keys: Sequence[Mapping[str, str]]) -> Response:
+    """Answer with a JWKS (RFC 7517). Its callers may keep it for minutes; a cache that others share may not."""
+    return ok({"keys": [dict(key) for key in keys]}, cached_for=RECEIPT_KEYS_SECONDS, by="private")
+
+
+def verdict(of: Verdict) -> Response:
+    """Answer with what became of a receipt and a body. A receipt that is not ours says nothing that we repeat."""
+    if of.receipt is None:
+        return ok({"genuine": False})
+    return ok(
+        {
+            "genuine": True,
+            "id": of.receipt.id,
+            "accepted_at": rfc3339(of.receipt.accepted_at),
+            "matches": of.matches,
+        }
+    )
 
 
 def ticket(text: str, ends: int, websocket_url: str) -> Response:

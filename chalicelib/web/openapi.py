@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from chalicelib.collect.lists import EXAMINED
-from chalicelib.intake.bodies import LARGEST_BODY, HandIn, ImportIn, ProviderIn, RejectedIn, TicketIn
+from chalicelib.intake.bodies import LARGEST_BODY, HandIn, ImportIn, ProviderIn, RejectedIn, TicketIn, VerifyIn
 from chalicelib.model.imports import LARGEST_LINES, LARGEST_UPLOAD, MOST_LINES
-from chalicelib.web import parameters, shapes
+from chalicelib.web import parameters, receipt_shapes, shapes
 from chalicelib.web.problems import phrase
 from chalicelib.web.requests import NDJSON
 
@@ -25,6 +25,7 @@ _STRUCTS = (
     HandIn,
     RejectedIn,
     ImportIn,
+    VerifyIn,
     TicketIn,
     ProviderIn,
     shapes.Accepted,
@@ -35,6 +36,8 @@ _STRUCTS = (
     shapes.JobPage,
     shapes.Upload,
     shapes.RefusedLinePage,
+    receipt_shapes.ReceiptKeys,
+    receipt_shapes.Verdict,
     shapes.Ticket,
     shapes.Provider,
     shapes.ProviderPage,
@@ -101,6 +104,7 @@ def _paths(schema: Schemas) -> dict[str, Any]:
         **_job_paths(schema),
         **_provider_paths(schema),
         **_import_paths(schema),
+        **_receipt_paths(schema),
         **_other_paths(schema),
     }
 
@@ -268,6 +272,28 @@ def _import_paths(schema: Schemas) -> dict[str, Any]:
                 "List the lines of an import that were not stored",
                 {"200": _ok(schema[shapes.RefusedLinePage], "By line; of an import that goes on, so far.")},
                 parameters=[parameters.limit(), parameters.cursor()],
+            ),
+        },
+    }
+
+
+def _receipt_paths(schema: Schemas) -> dict[str, Any]:
+    return {
+        "/receipts/jwks.json": {
+            "get": _operation(
+                "showReceiptKeys",
+                "Get the public keys that verify a domain's receipts",
+                {"200": _ok(schema[receipt_shapes.ReceiptKeys], "By version. To be kept for 300 seconds.")},
+                parameters=[parameters.environment(), parameters.domain()],
+            ),
+        },
+        "/receipts/verify": {
+            "post": _operation(
+                "verifyReceipt",
+                "Ask whether a receipt is genuine, and of this body (who handed it in, and administrators)",
+                {"200": _ok(schema[receipt_shapes.Verdict], "The verdict.")},
+                _BODY,
+                body=schema[VerifyIn],
             ),
         },
     }

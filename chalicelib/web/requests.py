@@ -148,14 +148,19 @@ class Query:
         """Return how much a page may hold."""
         return self._whole("limit", default=LARGEST_PAGE, least=1, most=LARGEST_PAGE)
 
-    def owner(self, subject: str) -> Owner:
-        """Return whose tokens are meant: a path's subject, in an environment and domain. Raises InvalidParameter."""
+    def scope(self) -> tuple[str, str]:
+        """Return the environment and domain that are meant. Raises InvalidParameter."""
         environment = self.given.get("environment", DEFAULT_SCOPE_NAME)
         domain = self.given.get("domain", DEFAULT_SCOPE_NAME)
         if fault := names.environment_fault(environment):
             raise invalid("environment", fault)
         if fault := names.domain_fault(domain):
             raise invalid("domain", fault)
+        return environment, domain
+
+    def owner(self, subject: str) -> Owner:
+        """Return whose tokens are meant: a path's subject, in an environment and domain. Raises InvalidParameter."""
+        environment, domain = self.scope()
         subject = name("subject", subject, names.subject_fault)
         return Owner(environment=environment, domain=domain, subject=subject)
 

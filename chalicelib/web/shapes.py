@@ -32,6 +32,18 @@ class Accepted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     status: JobStatus
     accepted_at: datetime
     links: AcceptedLinks
+    receipt: (
+        Annotated[
+            str,
+            Meta(
+                description=(
+                    "Of `POST /tokens`: a JWS (RFC 7515, Ed25519) of id, time and keyed hash of the body. "
+                    "`GET /receipts/jwks.json` verifies it."
+                )
+            ),
+        ]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
 
 
 class TokenLinks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

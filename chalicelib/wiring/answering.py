@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from chalicelib.intake.delete import Deletion
     from chalicelib.intake.imports import Reception
     from chalicelib.intake.providers import Registrar
+    from chalicelib.intake.receipts import Notary
     from chalicelib.notify.sockets import Sockets, Usher
     from chalicelib.renew.begin import Refresher
     from chalicelib.renew.providers import KnownProviders
+    from chalicelib.seal.receipts import Receipts
 
 
 class Answering(Stores):
@@ -105,6 +107,20 @@ class Answering(Stores):
 
         client = system.files_client(read_timeout=3)
         return reception(client, self.settings, self.table, sealer=self.sealer, now=system.now, new_id=system.new_id)
+
+    @cached_property
+    def receipts(self) -> Receipts:
+        """Publishes what verifies receipts."""
+        from chalicelib.seal.receipts import Receipts  # noqa: PLC0415
+
+        return Receipts(self.branch_keys, self.keyring)
+
+    @cached_property
+    def notary(self) -> Notary:
+        """Holds bodies against receipts."""
+        from chalicelib.intake.receipts import Notary  # noqa: PLC0415
+
+        return Notary(deposits=self.jobs, receipts=self.receipts, marker=self.sealer)
 
     @cached_property
     def refused_lines(self) -> RefusedLines:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from chalicelib.notify.post import ConnectionsApi
     from chalicelib.outbound.http import Outside
     from chalicelib.process.messages import WorkQueue
+    from chalicelib.seal.keyring import Keyring
     from chalicelib.seal.sealer import Sealer
+    from chalicelib.store.branch_keys import BranchKeys
     from chalicelib.store.cached import CachedDocuments
     from chalicelib.store.connections import Connections
     from chalicelib.store.jobs import Jobs
@@ -114,15 +116,27 @@ class Stores:
         return WorkQueue(system.client("sqs"), self.settings.queue_url)
 
     @cached_property
-    def sealer(self) -> Sealer:
-        """Seals and opens. Its keyring is this process's memory of keys: one a process."""
-        from chalicelib.seal.keyring import Keyring  # noqa: PLC0415
-        from chalicelib.seal.kms import KmsWrapper  # noqa: PLC0415
-        from chalicelib.seal.sealer import Sealer  # noqa: PLC0415
+    def branch_keys(self) -> BranchKeys:
+        """The domains' keys, wrapped."""
         from chalicelib.store.branch_keys import BranchKeys  # noqa: PLC0415
 
+        return BranchKeys(self.table)
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """This process's memory of keys: one a process."""
+        from chalicelib.seal.keyring import Keyring  # noqa: PLC0415
+        from chalicelib.seal.kms import KmsWrapper  # noqa: PLC0415
+
         wrapper = KmsWrapper(system.client("kms"), self.settings.kms_key_id)
-        return Sealer(Keyring(BranchKeys(self.table), wrapper, system.now))
+        return Keyring(self.branch_keys, wrapper, system.now)
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        """Seals and opens."""
+        from chalicelib.seal.sealer import Sealer  # noqa: PLC0415
+
+        return Sealer(self.keyring)
 
     @cached_property
     def post(self) -> ConnectionsApi:

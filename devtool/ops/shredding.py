@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.errors import CloakroomError, SealBroken
-from chalicelib.model.branch_key import Shredded
+from chalicelib.model.branch_key import Shredded, WrappedKey, receipt_keys
 from chalicelib.model.sealed import Older, SealedItem
 from chalicelib.model.token import DEFAULT_SCOPE_NAME
 from chalicelib.seal.keyring import SETTLED
+from chalicelib.seal.receipts import Receipts
 from chalicelib.seal.sealer import Sealer
 from chalicelib.store.sealed_items import SealedItems
 from devtool.errors import DevError
@@ -50,6 +51,7 @@ def shredded(stage: Stage, environment: str, domain: str, *, as_json: bool) -> N
     """
     sample = _sample(stage, environment, domain)
     opened = [item for item in sample if _opens(stage, item)]
+    provable = _receipt_keys(stage, environment, domain)
     try:
         deleted = stage.branch_keys.shred(environment, domain, now())
     except CloakroomError as error:
@@ -61,11 +63,26 @@ def shredded(stage: Stage, environment: str, domain: str, *, as_json: bool) -> N
         "tokens tried": len(sample),
         "opened before": len(opened),
         "open now": still,
+        "receipts verify": provable,
         "processes forget by": show.when(now() + SETTLED),
     }
     show.rows([row], as_json=as_json, nothing="")
     if still:
         raise DevError(f"{still} of its tokens still open: somebody restored a key meanwhile. Type it again")
+
+
+def _receipt_keys(stage: Stage, environment: str, domain: str) -> str:
+    """Say of how many versions receipts can be verified afterwards, having derived what nobody had yet.
+
+    Not a reason to keep the keys: where KMS does not give one, it is shredded with its public key unknown.
+    """
+    try:
+        kept = Receipts(stage.branch_keys, stage.keyring()).complete(environment, domain)
+    except CloakroomError:
+        kept = stage.branch_keys.versions(environment, domain)
+    versions = [one.version for one in kept if isinstance(one, WrappedKey)]
+    public = receipt_keys(kept)
+    return f"{sum(version in public for version in versions)} of {len(versions)} versions"
 
 
 def _is_half_done(stage: Stage, environment: str, domain: str) -> bool:

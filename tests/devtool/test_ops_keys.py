@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chalicelib.errors import Unavailable
+from chalicelib.model.branch_key import Shredded
 from chalicelib.model.clock import SECOND
 from chalicelib.model.deposit import Deposit
 from chalicelib.model.job import Status, Type, first_job
@@ -247,3 +249,34 @@ def test_a_table_that_refuses_is_named_without_a_traceback(
     monkeypatch.setattr(stages, "local", lambda: gone)
 
     assert refused(capsys, "list", *TYPED) == "dev: the table answered ResourceNotFoundException\n"
+
+
+def test_a_shredding_keeps_what_verifies_receipts_also_of_versions_that_were_made_before_there_were_any(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hand_in(stage, 1)
+    stage.keyring().rotate(*HERE)
+    stage.table.update(keys.branch_key(*HERE, 1), "REMOVE receipt_key")
+
+    (row,) = ops(capsys, "shred", *TYPED, "--yes-shred", "production/shop")
+
+    (mark,) = stage.branch_keys.versions(*HERE)
+    assert row["receipts verify"] == "2 of 2 versions"
+    assert isinstance(mark, Shredded)
+    assert sorted(mark.receipt_keys) == [1, 2]
+
+
+def test_a_kms_that_does_not_answer_keeps_no_key_from_being_shredded(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hand_in(stage, 1)
+    stage.table.update(keys.branch_key(*HERE, 1), "REMOVE receipt_key")
+
+    def silent(*_: object) -> list[object]:
+        raise Unavailable
+
+    monkeypatch.setattr("chalicelib.seal.receipts.Receipts.complete", silent)
+
+    (row,) = ops(capsys, "shred", *TYPED, "--yes-shred", "production/shop")
+
+    assert (row["versions"], row["open now"], row["receipts verify"]) == (1, 0, "0 of 1 versions")

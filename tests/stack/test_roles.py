@@ -56,7 +56,7 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
         ("dynamodb:Query", JOBS_OF_TYPE): "list all jobs, or those of a type",
         ("dynamodb:Query", UNSUCCESSFUL_JOBS): "list what failed or was cancelled",
         ("dynamodb:Query", OPEN_JOBS): "list what is open",
-        ("dynamodb:UpdateItem", "Table.Arn"): "mark a token as deleted, within the transaction; cancel and retry a job",
+        ("dynamodb:UpdateItem", "Table.Arn"): "mark a token as deleted; cancel and retry a job; keep a public key",
         ("kms:GenerateDataKey", "SecretKey.Arn"): "make a domain's branch key",
         ("kms:Decrypt", "SecretKey.Arn"): "unwrap a branch key, once a process",
         ("s3:PutObject", FILES): "keep a body of lines; sign the form by which a file is sent",

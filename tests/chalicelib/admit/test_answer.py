@@ -65,6 +65,7 @@ def test_a_consumer_is_told_everything_that_it_may_do(verifier: Verifier, log: L
                     f"{BASE}/GET/subjects/{subject}/*",
                     f"{BASE}/GET/tokens/*",
                     f"{BASE}/GET/jobs/*",
+                    f"{BASE}/GET/receipts/jwks.json",
                     f"{BASE}/GET/subjects/auth0%7C5f7c8ec7c33c6c004bbafe82/*",
                     f"{BASE}/DELETE/tokens/*",
                     f"{BASE}/POST/tickets",
@@ -83,7 +84,7 @@ def test_a_consumer_is_told_everything_that_it_may_do(verifier: Verifier, log: L
         "groups": "consumer",
         "exp": str(NOW + 600),
         "at": str(NOW),
-        "grants": '[["+","GET","/subjects/${principal}/*","/tokens/*","/jobs/*"],'
+        "grants": '[["+","GET","/subjects/${principal}/*","/tokens/*","/jobs/*","/receipts/jwks.json"],'
         '["+","DELETE","/tokens/*"],["+","POST","/tickets","/jobs/*","/tokens/*/refresh","/tokens/*/rejected"]]',
     }
     assert log.facts == [{"outcome": "admitted", "principal": subject, "token_id": "token-1", "groups": "consumer"}]

@@ -58,7 +58,7 @@ def test_the_types_of_access_tokens_are_accepted(verifier: Verifier, kind: str) 
     assert isinstance(verifier.verify(f"Bearer {sign(claims(), typ=kind)}"), Caller)
 
 
-@pytest.mark.parametrize("kind", ["logout+jwt", "dpop+jwt", "secevent+jwt", "JOSE"])
+@pytest.mark.parametrize("kind", ["logout+jwt", "dpop+jwt", "secevent+jwt", "cloakroom-receipt+jwt", "JOSE"])
 def test_a_token_of_another_type_is_refused(verifier: Verifier, kind: str) -> None:
     assert refused(verifier, sign(claims(), typ=kind)) == "type"
 

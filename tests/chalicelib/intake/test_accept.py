@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import itertools
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.errors import IdempotencyKeyReused, Unavailable
+from chalicelib.errors import IdempotencyKeyReused, NotFound, Unavailable
 from chalicelib.intake.accept import Intake, idempotent_id
 from chalicelib.intake.reading import read_hand_in
 from chalicelib.model.clock import SECOND
+from chalicelib.model.receipt import Receipt
 from chalicelib.model.token import Secret
 from chalicelib.seal.kms import KmsWrapper
+from chalicelib.seal.receipt import is_signed, public_key, read
 from chalicelib.seal.sealer import Sealer
 from chalicelib.store.branch_keys import BranchKeys
 from chalicelib.store.jobs import Jobs
@@ -19,7 +22,7 @@ from chalicelib.store.table import Table
 from devtool import environment
 from tests.chalicelib.examples import HOOK, NOW, an_id
 from tests.chalicelib.intake.bodies import body, token
-from tests.chalicelib.seal.counting import a_process
+from tests.chalicelib.seal.counting import CountedWrapper, a_process
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -30,8 +33,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def sealer(table: Table, cloud: LiveCloud, key_id: str, clock: Clock) -> Sealer:
-    return Sealer(a_process(table, KmsWrapper(cloud.client("kms"), key_id), clock))
+def kms(cloud: LiveCloud, key_id: str) -> CountedWrapper:
+    return CountedWrapper(KmsWrapper(cloud.client("kms"), key_id))
+
+
+@pytest.fixture
+def sealer(table: Table, kms: CountedWrapper, clock: Clock) -> Sealer:
+    return Sealer(a_process(table, kms, clock))
 
 
 @pytest.fixture
@@ -51,7 +59,7 @@ def ids() -> Any:
 
 
 def accept(intake: Intake, raw: bytes, key: str | None = None, requester: str = HOOK) -> tuple[str, bool]:
-    job, is_new = intake.accept(read_hand_in(raw), requester=requester, idempotency_key=key)
+    job, is_new, _ = intake.accept(read_hand_in(raw), requester=requester, idempotency_key=key)
     return job.id, is_new
 
 
@@ -75,7 +83,7 @@ class LostAnswer:
 
 
 def test_a_token_is_stored_before_the_answer(intake: Intake, jobs: Jobs, sealer: Sealer) -> None:
-    job, is_new = intake.accept(read_hand_in(body()), requester=HOOK, idempotency_key=None)
+    job, is_new, _ = intake.accept(read_hand_in(body()), requester=HOOK, idempotency_key=None)
 
     stored = jobs.deposit(job.id)
     assert is_new is True
@@ -153,7 +161,7 @@ def test_the_same_key_of_another_requester_is_another_job(intake: Intake) -> Non
 def test_our_own_write_sent_again_after_a_lost_answer_is_recognised(intake: Intake, jobs: Jobs, sealer: Sealer) -> None:
     unlucky = Intake(deposits=LostAnswer(jobs), sealer=sealer, now=intake.now, new_id=intake.new_id)
 
-    job, _ = unlucky.accept(read_hand_in(body()), requester=HOOK, idempotency_key=None)
+    job, *_ = unlucky.accept(read_hand_in(body()), requester=HOOK, idempotency_key=None)
 
     assert job == jobs.job(job.id)
 
@@ -172,7 +180,7 @@ def test_a_job_that_has_moved_on_is_shown_as_it_is_now(intake: Intake, jobs: Job
     deposit = jobs.deposit(job_id)
     jobs.settle(deposit.job, deposit.token, NOW)
 
-    job, is_new = intake.accept(read_hand_in(body()), requester=HOOK, idempotency_key="login-1")
+    job, is_new, _ = intake.accept(read_hand_in(body()), requester=HOOK, idempotency_key="login-1")
 
     assert (job.status, is_new) == ("SUCCEEDED", False)
 
@@ -219,6 +227,69 @@ def test_a_shredded_domain_recognises_nothing(intake: Intake, table: Table, cloc
         accept(intake, body(), "login-1")
     assert accept(intake, body(), "login-2")[1], "a new hand-in is stored, under the next version"
     assert BranchKeys(table).latest("production", "shop").version == 3
+
+
+def receipted(intake: Intake, raw: bytes, key: str | None = None) -> str:
+    return intake.accept(read_hand_in(raw), requester=HOOK, idempotency_key=key)[2]
+
+
+def test_a_receipt_names_the_stored_id_time_and_mark(intake: Intake, jobs: Jobs, sealer: Sealer) -> None:
+    job, _, text = intake.accept(read_hand_in(body()), requester=HOOK, idempotency_key=None)
+
+    stored, receipt = jobs.deposit(job.id), read(text)
+    assert receipt == Receipt(
+        environment="production", domain="shop", version=1, id=job.id, accepted_at=NOW, body=stored.body_mark or b""
+    )
+    assert is_signed(text, public_key(sealer.keyring.current("production", "shop")))
+
+
+def test_the_same_request_gives_the_same_receipt_later_after_a_rotation_and_in_another_process(
+    intake: Intake, table: Table, kms: CountedWrapper, clock: Clock
+) -> None:
+    first = receipted(intake, body(), "login-1")
+    clock.pass_seconds(30)
+    again = receipted(intake, body(), "login-1")
+    a_process(table, kms, clock).rotate("production", "shop")
+    rotated = receipted(intake, body(), "login-1")
+    other = replace(intake, sealer=Sealer(a_process(table, kms, clock)))
+
+    assert [again, rotated, receipted(other, body(), "login-1")] == [first] * 3
+    assert receipted(other, body(), "login-2") != first
+
+
+def test_our_own_write_sent_again_after_a_lost_answer_has_one_receipt(intake: Intake, jobs: Jobs) -> None:
+    unlucky = replace(intake, deposits=LostAnswer(jobs))
+
+    assert receipted(unlucky, body(), "login-1") == receipted(intake, body(), "login-1")
+
+
+def test_without_a_key_each_hand_in_has_a_receipt_of_its_own(intake: Intake) -> None:
+    assert len({receipted(intake, body()) for _ in range(8)}) == 8
+
+
+def test_a_receipt_adds_no_request_to_the_path(intake: Intake, table: Table, kms: CountedWrapper) -> None:
+    receipted(intake, body())
+    asked: list[str] = []
+    table._client.meta.events.register("before-call.dynamodb", lambda model, **_: asked.append(model.name))
+
+    for number in range(50):
+        receipted(intake, body(), f"login-{number}")
+
+    assert asked == ["PutItem"] * 50
+    assert kms.asked == ["generate"], "by the domain's first token"
+
+
+def test_a_receipt_that_cannot_be_signed_stores_nothing(intake: Intake, jobs: Jobs, sealer: Sealer) -> None:
+    class NoSigner(Sealer):
+        def sign(self, receipt: Receipt) -> str:
+            raise Unavailable(receipt.id)
+
+    silent = replace(intake, sealer=NoSigner(sealer.keyring))
+
+    with pytest.raises(Unavailable):
+        receipted(silent, body())
+    with pytest.raises(NotFound):
+        jobs.job(an_id(1))
 
 
 def test_a_key_always_stands_for_the_same_id() -> None:

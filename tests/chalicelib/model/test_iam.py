@@ -41,6 +41,7 @@ def test_a_consumer_of_one_name_gets_exactly_this() -> None:
                 f"{BASE}/GET/subjects/auth0|5f/*",
                 f"{BASE}/GET/tokens/*",
                 f"{BASE}/GET/jobs/*",
+                f"{BASE}/GET/receipts/jwks.json",
                 f"{BASE}/GET/subjects/auth0%7C5f/*",
                 f"{BASE}/DELETE/tokens/*",
                 f"{BASE}/POST/tickets",

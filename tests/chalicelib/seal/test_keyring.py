@@ -261,7 +261,7 @@ def test_a_key_of_another_length_never_seals(table: Table, kms: CountedWrapper, 
         a_process(table, kms, clock).current(*HERE)
 
 
-def test_a_key_that_still_seals_marks_without_being_asked_for_again(
+def test_a_key_that_still_seals_marks_and_signs_without_being_asked_for_again(
     keyring: Keyring, table: Table, kms: CountedWrapper, clock: Clock
 ) -> None:
     keyring.current(*HERE)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -148,3 +149,49 @@ def test_a_rotation_whose_job_cannot_be_stored_adds_no_version(branch_keys: Bran
 
     assert branch_keys.latest("production", "shop") == a_key(1)
     assert jobs.job(a_job().id) == a_job()
+
+
+def test_what_verifies_receipts_is_kept_with_its_version_and_by_the_mark_of_a_shredding(
+    branch_keys: BranchKeys,
+) -> None:
+    one, two = replace(a_key(1), receipt_key=b"1" * 32), replace(a_key(2), receipt_key=b"2" * 32)
+    branch_keys.add(one)
+    branch_keys.add(two)
+    branch_keys.add(a_key(3))
+
+    assert branch_keys.versions("production", "shop") == [one, two, a_key(3)]
+    branch_keys.shred("production", "shop", NOW)
+
+    (mark,) = branch_keys.versions("production", "shop")
+    assert mark.receipt_keys == {1: b"1" * 32, 2: b"2" * 32}, "of version 3 nobody has derived it"
+
+
+def test_a_receipt_key_that_is_derived_later_is_kept_unless_its_version_is_gone(branch_keys: BranchKeys) -> None:
+    branch_keys.add(a_key(1))
+
+    branch_keys.keep_receipt_key(a_key(1), b"1" * 32)
+    branch_keys.keep_receipt_key(a_key(2), b"2" * 32)
+
+    assert branch_keys.version("production", "shop", 1) == replace(a_key(1), receipt_key=b"1" * 32)
+    assert branch_keys.version("production", "shop", 2) is None
+
+
+def test_a_shredding_that_was_interrupted_loses_no_receipt_key(branch_keys: BranchKeys) -> None:
+    class Dying(BranchKeys):
+        def __init__(self, inner: Table) -> None:
+            super().__init__(inner)
+            self._table = self
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(branch_keys._table, name)
+
+        def delete(self, key: object) -> None:
+            raise ConnectionError(str(key))
+
+    branch_keys.add(replace(a_key(1), receipt_key=b"1" * 32))
+    with pytest.raises(ConnectionError):
+        Dying(branch_keys._table).shred("production", "shop", NOW)
+
+    assert branch_keys.shred("production", "shop", NOW + 1) == 1
+    (mark,) = branch_keys.versions("production", "shop")
+    assert mark.receipt_keys == {1: b"1" * 32}
