@@ -20,6 +20,7 @@ SETTINGS: dict[str, str] = {
     "JWT_AUDIENCE": "the `aud` that bearer tokens must carry",
     "JWKS_URL": "where the issuer publishes its signing keys (RFC 7517)",
     "JWT_GROUPS_CLAIM": "the claim that lists the caller's groups (default `groups`)",
+    "ISSUERS": "further issuers, or all of them, as a JSON list (README, Issuers; default none)",
     "WEBSOCKET_URL": "the address that browsers connect to",
     "WEBSOCKET_MANAGEMENT_URL": "the address that pushes are posted to (`@connections`)",
     "EVENT_FAILURES": (
@@ -37,6 +38,9 @@ _NO_ADDRESS_YET = ".invalid"
 """RFC 6761: a name that never resolves. The first of two plain `chalice deploy`s has no WebSocket API to name yet."""
 
 _DEFAULTS = {"JWT_GROUPS_CLAIM": "groups", "EVENT_FAILURES": "raise", "PRIVATE_PROVIDERS": "refuse", "STAGE": "local"}
+
+_ONE_ISSUER = ("JWT_ISSUER", "JWT_AUDIENCE", "JWKS_URL")
+"""The short form of one issuer: all three, or none of them where ISSUERS has some."""
 
 _CHOICES = {"EVENT_FAILURES": ("report", "raise"), "PRIVATE_PROVIDERS": ("refuse", "allow")}
 
@@ -58,6 +62,7 @@ class Settings:
     jwt_audience: str
     jwks_url: str
     jwt_groups_claim: str
+    issuers: str
     websocket_url: str
     websocket_management_url: str
     event_failures: Literal["report", "raise"]
@@ -78,7 +83,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises Misconfigured naming every setting that is missing or wrong, not only the first.
     """
     values = {name: environment.get(name) or _DEFAULTS.get(name, "") for name in SETTINGS}
-    missing = [f"{name} ({SETTINGS[name]})" for name, value in values.items() if not value]
+    optional = {"ISSUERS"}
+    if values["ISSUERS"] and not any(values[name] for name in _ONE_ISSUER):
+        optional.update(_ONE_ISSUER)
+    missing = [f"{name} ({SETTINGS[name]})" for name, value in values.items() if not value and name not in optional]
     if missing:
         raise Misconfigured("missing settings: " + "; ".join(missing))
     for name, (one, other) in _CHOICES.items():

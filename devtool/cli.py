@@ -101,6 +101,9 @@ def _add_cloud(commands: Any) -> None:
         "--groups", type=_groups, default=[], metavar="A,B", help="groups, such as producer,consumer,admin"
     )
     token.add_argument("--ttl", type=int, default=_DEFAULT_TTL, metavar="S", help="seconds (default: %(default)s)")
+    token.add_argument(
+        "--claims", type=_claims, default={}, metavar="JSON", help='further claims, such as {"tenant": "acme"}'
+    )
     token.set_defaults(run=_token)
 
     commands.add_parser("demo", help="show the main job once against what runs").set_defaults(run=_demo)
@@ -132,6 +135,11 @@ def _add_direct(commands: Any) -> None:
     )
     direct.set_defaults(run=_direct)
 
+    issuers = commands.add_parser("issuers", help="check a file of issuers and print it as the parameter Issuers")
+    issuers.add_argument("file", type=Path, metavar="FILE", help="a JSON list of issuers (README, Issuers)")
+    issuers.add_argument("--jwt-issuer", metavar="ISS", help="the JwtIssuer that they shall stand beside")
+    issuers.set_defaults(run=_issuers)
+
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) not in _PORTS:
@@ -148,6 +156,16 @@ def _groups(text: str) -> list[str]:
         if fault:
             raise argparse.ArgumentTypeError(f"{name!r} is no group: {fault}. Write: --groups producer,consumer")
     return groups
+
+
+def _claims(text: str) -> dict[str, Any]:
+    try:
+        claims = json.loads(text)
+    except ValueError:
+        claims = None
+    if not isinstance(claims, dict) or "ttl" in claims:  # that one is an option, not a claim
+        raise argparse.ArgumentTypeError(f'{text!r} is no JSON object. Write: --claims \'{{"tenant": "acme"}}\'')
+    return claims
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -195,7 +213,7 @@ def _token(options: argparse.Namespace) -> None:
             f"dev: {', '.join(strangers)}: not among the groups that a deployment begins with "
             f"({', '.join(first_groups())}); without a policy in the table such a group may do nothing\n"
         )
-    sys.stdout.write(issuer.token(options.sub, options.groups, options.ttl) + "\n")
+    sys.stdout.write(issuer.token(options.sub, options.groups, options.ttl, **options.claims) + "\n")
 
 
 def _demo(_: argparse.Namespace) -> None:
@@ -233,6 +251,12 @@ def _direct(options: argparse.Namespace) -> None:
     say(f"wrote {out}. Deploy it: chalice --project-dir {out} deploy --stage {direct.STAGE}")
     if not complete:
         say("It has no WebSocket address yet: after that deploy, run this command and the deploy once more")
+
+
+def _issuers(options: argparse.Namespace) -> None:
+    from devtool.issuers import checked
+
+    sys.stdout.write(checked(options.file, options.jwt_issuer) + "\n")
 
 
 def _test(options: argparse.Namespace) -> int:

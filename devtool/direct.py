@@ -38,6 +38,8 @@ _OUTPUTS = {
     "ImportsBucket": "Imports",
     "ImportsBucketArn": "Imports.Arn",
 }
+# One issuer's short form: all three, or none where Issuers has some. Without an issuer nobody would be admitted.
+_ONE_ISSUER = ("JwtIssuer", "JwtAudience", "JwksUrl")
 _CODE = ("app.py", "requirements.txt", "chalicelib", "vendor")
 
 Json = dict[str, Any]
@@ -137,6 +139,8 @@ def _parameters(template: Json, given: dict[str, str]) -> dict[str, str]:
         raise DirectFailed(f"there is no parameter {', '.join(strangers)}; there are {', '.join(known)}")
     values = {name: given.get(name, str(known[name].get("Default", ""))) for name in known}
     missing = [name for name, value in values.items() if not value and "Default" not in known[name]]
+    if not values["Issuers"] or any(values[name] for name in _ONE_ISSUER):
+        missing += [name for name in _ONE_ISSUER if not values[name]]
     if missing:
         words = " ".join(f"{name}=..." for name in missing)
         raise DirectFailed(f"{', '.join(missing)} must be given: --parameter-overrides {words}")

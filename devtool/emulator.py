@@ -73,8 +73,10 @@ def end_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-def start(workspace: Workspace, port: int, *, persist: bool, enforce_iam: bool) -> Emulator:
-    """Start MiniStack on the loopback interface and wait until it answers.
+def start(
+    workspace: Workspace, port: int, *, persist: bool, enforce_iam: bool, modules: Path | None = None
+) -> Emulator:
+    """Start MiniStack on the loopback interface and wait until it answers. It finds modules in a folder more, if given.
 
     One that persists outlives a parent that was killed: the next `./dev up` or `./dev down` delivers what is on its
     streams and lets it write its state. One that does not persist has nothing to lose, and ends with its parent.
@@ -99,6 +101,8 @@ def start(workspace: Workspace, port: int, *, persist: bool, enforce_iam: bool) 
         "DOCKER_HOST": "unix:///nonexistent/docker.sock",
         "PYTHONUNBUFFERED": "1",
     }
+    if modules is not None:
+        settings["PYTHONPATH"] = str(modules)
     with log.open("ab") as output:
         process = subprocess.Popen(
             [str(CLOUD_PYTHON), *(("-m", "ministack") if persist else ("-P", str(_LEASH), str(os.getpid())))],

@@ -37,7 +37,7 @@ class Issuer:
         self.audience = AUDIENCE
         self.key_id = thumbprint(key)
 
-    def token(self, sub: str, groups: Sequence[str] = (), ttl: float = DEFAULT_TTL, **claims: Any) -> str:
+    def token(self, sub: str, groups: Sequence[str] = (), /, ttl: float = DEFAULT_TTL, **claims: Any) -> str:
         """Sign a token for a subject; further claims are added, and replace those of the same name."""
         now = time.time()
         body = {

@@ -6,6 +6,7 @@ with live_cloud() as cloud:
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -135,15 +136,33 @@ def live_cloud(*, enforce_iam: bool = True) -> Iterator[LiveCloud]:
 
 
 @contextmanager
-def bare_emulator(*, enforce_iam: bool = False) -> Iterator[emulator.Emulator]:
-    """Start an empty local cloud without our app."""
+def bare_emulator(*, enforce_iam: bool = False, modules: Sequence[str] = ()) -> Iterator[emulator.Emulator]:
+    """Start an empty local cloud without our app.
+
+    `modules` are lent to it from our own environment. Never to one that runs functions: they would find them, too.
+    """
     prepare(PROJECT)
     with _temporary_workspace() as workspace:
-        engine = emulator.start(workspace, emulator.free_port(), persist=False, enforce_iam=enforce_iam)
+        lent = _lend(modules, workspace.local / "lent") if modules else None
+        port = emulator.free_port()
+        engine = emulator.start(workspace, port, persist=False, enforce_iam=enforce_iam, modules=lent)
         try:
             yield engine
         finally:
             engine.kill()
+
+
+def _lend(modules: Sequence[str], folder: Path) -> Path:
+    """Link modules into a folder of their own: the rest of our environment is none of the emulator's."""
+    folder.mkdir()
+    for name in modules:
+        found = importlib.util.find_spec(name)
+        if found is None or found.origin is None:
+            raise ModuleNotFoundError(f"{name} is not among requirements-dev.txt's")
+        source = Path(found.origin)
+        source = source.parent if source.stem == "__init__" else source
+        (folder / source.name).symlink_to(source)
+    return folder
 
 
 @contextmanager

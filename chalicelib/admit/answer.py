@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chalicelib.admit.bearer import Refused
 from chalicelib.model.iam import deny_everything, iam_statements
@@ -18,7 +18,7 @@ from chalicelib.model.policy import compact
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from chalicelib.admit.bearer import Caller, Verifier
+    from chalicelib.admit.bearer import Caller
     from chalicelib.model.policy import Policy
 
 # The quota of WebSocket and HTTP APIs; REST APIs take more, but nothing of ours should come near it.
@@ -28,6 +28,13 @@ _METHOD_ARN: Final = re.compile(
     r"(arn:[a-z\-]+:execute-api:[a-z0-9\-]+:[0-9]{12}:[A-Za-z0-9\-]+/[A-Za-z0-9_\-]+)/[A-Z]+(?:/.*)?",
     re.DOTALL,
 )
+
+
+class Verifier(Protocol):
+    """Whoever says what a bearer proves: of one issuer, or of several."""
+
+    def verify(self, header: str | None) -> Caller | Refused:
+        """Return the caller that this header proves, or the reason why it proves none."""
 
 
 def answer(

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
+from chalicelib.admit.issuer import ALGORITHMS
 from chalicelib.errors import CloakroomError
 from chalicelib.model.cached import Terms
 from chalicelib.model.clock import SECOND
@@ -45,7 +46,6 @@ COOLDOWN: Final = 30.0
 RETRY: Final = 5.0
 KEEP: Final = 3600.0
 TIMEOUT: Final = 3.0
-ALGORITHMS: Final = ("RS256", "ES256")
 RSA_BITS: Final = (2048, 8192)
 
 
@@ -73,19 +73,25 @@ class Keys:
         clock: Callable[[], float],
         pause: Callable[[float], None],
         log: Callable[..., None],
+        name: str = "",
+        allow_private: bool = True,
     ) -> None:
         """Take the JWKS address; ValueError if it is neither https nor on this machine.
 
-        `clock` gives seconds (`time.time`: a monotonic clock stands still while a Lambda is frozen, and its
-        keys would grow old unseen). `log(outcome, **fields)` hears of each fetch that failed.
+        `name` is what the shelf has the document under; its address, if not given. `allow_private` is for what an
+        operator set up, which may lie inside: an issuer of one's own, and the local cloud's. `clock` gives seconds
+        (`time.time`: a monotonic clock stands still while a Lambda is frozen, and its keys would grow old unseen).
+        `log(outcome, **fields)` hears of each fetch that failed.
         """
-        _check(url)
+        fault = url_fault(url)
+        if fault is not None:
+            raise ValueError(f"the keys' address {fault}")
         self._url = url
-        # What an operator set up may lie inside: an issuer of one's own, and the local cloud's.
-        self._outside = Outside(allow_private=True)
+        self._outside = Outside(allow_private=allow_private)
         self._log = log
+        self._name = name or url
         self._keys = Cached(
-            Source(name=url, fetch=self._document, parse=parse, failed=self._failed),
+            Source(name=self._name, fetch=self._document, parse=parse, failed=self._failed),
             shelf,
             TERMS,
             Surroundings(now=lambda: int(clock() * SECOND), pause=pause, log=log),
@@ -100,15 +106,24 @@ class Keys:
             raise KeysUnavailable from None
 
     def _failed(self, error: Exception, age: int | None) -> None:
-        reason = error.detail if isinstance(error, CloakroomError) else f"{type(error).__name__}: {error}"
-        self._log("jwks_unavailable", reason=reason, keys_age=None if age is None else round(age / SECOND))
+        keys_age = None if age is None else round(age / SECOND)
+        self._log("jwks_unavailable", document=self._name, reason=described(error), keys_age=keys_age)
 
     def _document(self) -> bytes:
-        """Fetch the document; follows no redirect, for it could leave https."""
-        answer = self._outside.get(self._url, timeout=TIMEOUT, redirects=0)
-        if answer.status != http.HTTPStatus.OK:
-            raise ValueError(f"the issuer answered {answer.status}")
-        return answer.body
+        return published(self._outside, self._url)
+
+
+def published(outside: Outside, url: str) -> bytes:
+    """Fetch what an issuer publishes. Raises CloakroomError, ValueError; follows no redirect: it could leave https."""
+    answer = outside.get(url, timeout=TIMEOUT, redirects=0)
+    if answer.status != http.HTTPStatus.OK:
+        raise ValueError(f"the issuer answered {answer.status}")
+    return answer.body
+
+
+def described(error: Exception) -> str:
+    """Say for the log why a document cannot be had."""
+    return error.detail if isinstance(error, CloakroomError) else f"{type(error).__name__}: {error}"
 
 
 def parse(body: bytes) -> dict[str, PyJWK]:
@@ -156,13 +171,18 @@ def _is_ours(public: object) -> bool:
     return isinstance(public, EllipticCurvePublicKey) and isinstance(public.curve, SECP256R1)
 
 
-def _check(url: str) -> None:
-    parts = urlsplit(url)
-    host, _ = parts.hostname or "", parts.port  # reading the port checks it
-    if parts.scheme not in ("https", "http") or not host or parts.username is not None:
-        raise ValueError("JWKS_URL must be https://host/path, without user information")
+def url_fault(url: str) -> str | None:
+    """Return why an issuer's document cannot be fetched from this address, or None if it may."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port  # reading the port checks it
+    except ValueError:
+        return "must be https://host/path, with a port that can be"
+    if parts.scheme not in ("https", "http") or not host or parts.username is not None or "#" in url:
+        return "must be https://host/path, without user information or fragment"
     if parts.scheme == "http" and not _is_loopback(host):
-        raise ValueError(f"JWKS_URL must be https: plain http is for this machine alone, not for {host}")
+        return f"must be https: plain http is for this machine alone, not for {host}"
+    return None
 
 
 def _is_loopback(host: str) -> bool:

@@ -11,7 +11,7 @@ from chalicelib.wiring import system
 from chalicelib.wiring.stores import Stores
 
 if TYPE_CHECKING:
-    from chalicelib.admit.bearer import Verifier
+    from chalicelib.admit.verifiers import Verifiers
     from chalicelib.collect.lists import Lists
     from chalicelib.collect.read import Counter
     from chalicelib.collect.refused_lines import RefusedLines
@@ -151,15 +151,18 @@ class Answering(Stores):
         )
 
     @cached_property
-    def verifier(self) -> Verifier:
-        """Verifies bearer tokens."""
-        from chalicelib.admit.bearer import Verifier  # noqa: PLC0415
-        from chalicelib.admit.jwks import Keys  # noqa: PLC0415
+    def verifier(self) -> Verifiers:
+        """Verifies bearer tokens of all issuers. Raises Misconfigured."""
+        from chalicelib.admit.issuers import read_issuers, short_form  # noqa: PLC0415
+        from chalicelib.admit.verifiers import verifiers_of  # noqa: PLC0415
 
-        return Verifier(
-            issuer=self.settings.jwt_issuer,
-            audience=self.settings.jwt_audience,
-            jwks=Keys(self.settings.jwks_url, self.cache, clock=time.time, pause=time.sleep, log=log.fact),
-            groups_claim=self.settings.jwt_groups_claim,
-            clock=time.time,
-        )
+        settings, short = self.settings, None
+        if settings.jwt_issuer:
+            short = short_form(
+                issuer=settings.jwt_issuer,
+                audience=settings.jwt_audience,
+                jwks_url=settings.jwks_url,
+                groups_claim=settings.jwt_groups_claim,
+            )
+        issuers = read_issuers(settings.issuers, short)
+        return verifiers_of(issuers, self.cache, clock=time.time, pause=time.sleep, log=log.fact)

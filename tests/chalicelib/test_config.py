@@ -42,6 +42,26 @@ def test_a_setting_that_is_missing_or_empty_is_named_with_what_it_is_for(name: s
     assert str(missing.value) == f"missing settings: {name} ({SETTINGS[name]})"
 
 
+ONE_ISSUER = ("JWT_ISSUER", "JWT_AUDIENCE", "JWKS_URL")
+
+
+def test_one_issuer_may_be_left_out_where_others_are_given() -> None:
+    others = {**WHOLE, **dict.fromkeys(ONE_ISSUER, ""), "ISSUERS": "[...]"}
+
+    assert (read_settings(others).jwt_issuer, read_settings(others).issuers) == ("", "[...]")
+    assert read_settings({**WHOLE, "ISSUERS": "[...]"}).jwt_issuer == "https://issuer.example/"
+
+
+@pytest.mark.parametrize("name", ONE_ISSUER)
+def test_half_an_issuer_is_none(name: str) -> None:
+    half = {**WHOLE, **dict.fromkeys(ONE_ISSUER, ""), name: "https://issuer.example/", "ISSUERS": "[...]"}
+
+    with pytest.raises(Misconfigured) as missing:
+        read_settings(half)
+
+    assert [other in str(missing.value) for other in ONE_ISSUER] == [other != name for other in ONE_ISSUER]
+
+
 def test_all_missing_settings_are_named_at_once() -> None:
     with pytest.raises(Misconfigured) as missing:
         read_settings({})

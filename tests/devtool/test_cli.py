@@ -83,3 +83,54 @@ def test_a_list_of_groups_that_is_none_is_shown_how_to_write_one(
 
     assert f"{groups!r} is no group" in told
     assert "Write: --groups producer,consumer" in told
+
+
+@pytest.mark.parametrize("claims", ["tenant=acme", "[]", '"x"', '{"ttl": 60}'])
+def test_claims_that_are_no_object_are_shown_how_to_write_one(claims: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = refused(capsys, "token", "--sub", "a", "--claims", claims)
+
+    assert """Write: --claims '{"tenant": "acme"}'""" in told
+
+
+def issuers(folder: Path, text: str, *options: str) -> int:
+    file = folder / "issuers.json"
+    file.write_text(text)
+    return main(["issuers", str(file), *options])
+
+
+def test_a_file_of_issuers_is_printed_as_its_parameter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = issuers(tmp_path, '[{"issuer": "https://i.example/",\n "audience": "a", "groups": ["consumer"]}]')
+
+    assert code == 0
+    printed = '[{"issuer":"https://i.example/","audience":"a","groups":["consumer"]}]\n'
+    assert capsys.readouterr().out == printed
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        ("[{", (), "is no JSON"),
+        ('[{"issuer":"a","issuer":"a"}]', (), "is no JSON: a member occurs twice in one object"),
+        ("[]", (), "ISSUERS must be a list of 1 to 10 objects"),
+        ('[{"issuer":"https://i.example/","groups":["a"]}]', (), "ISSUERS[0].audience must be given"),
+        (
+            '[{"issuer":"https://i.example/","audience":"a","groups":["a"]}]',
+            ("--jwt-issuer", "https://short.example/"),
+            "ISSUERS[0].principal_prefix must be another than JWT_ISSUER's",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_of_issuers_is_said_before_it_is_deployed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, options: tuple[str, ...], said: str
+) -> None:
+    assert issuers(tmp_path, text, *options) == 1
+
+    told = capsys.readouterr()
+    assert said in told.err
+    assert told.out == ""
+
+
+def test_a_file_of_issuers_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["issuers", str(tmp_path / "none.json")]) == 1
+
+    assert "none.json cannot be read: No such file or directory" in capsys.readouterr().err

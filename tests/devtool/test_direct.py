@@ -158,7 +158,9 @@ def test_the_code_is_the_projects_and_nothing_stays_of_an_earlier_one(out: Path,
     [
         ({}, "JwtIssuer, JwtAudience, JwksUrl must be given: --parameter-overrides JwtIssuer=... JwtAudience=..."),
         ({**PARAMETERS, "JwtIsuer": "x"}, "there is no parameter JwtIsuer; there are JwtIssuer, JwtAudience"),
-        ({**PARAMETERS, "JwksUrl": "issuer.example"}, "JwksUrl is 'issuer.example'; it must match https?://.+"),
+        ({**PARAMETERS, "JwksUrl": "issuer.example"}, "JwksUrl is 'issuer.example'; it must match (https?://.+)?"),
+        ({**PARAMETERS, "JwtAudience": ""}, "JwtAudience must be given: --parameter-overrides JwtAudience=..."),
+        ({"JwtIssuer": "https://i.example/", "Issuers": "[]"}, "JwtAudience, JwksUrl must be given"),
     ],
 )
 def test_a_parameter_that_is_missing_unknown_or_wrong_is_named(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -165,11 +166,14 @@ def test_info_names_what_others_build_on(shell: Shell) -> None:
 
 
 def test_a_token_is_printed_alone_on_a_line(shell: Shell) -> None:
-    done = shell.run("token", "--sub", "auth0|1", "--groups", "producer,consumer", "--ttl", "60")
+    claims = '{"tenant": "acme", "groups": ["admin"]}'
+    done = shell.run("token", "--sub", "auth0|1", "--groups", "producer,consumer", "--ttl", "60", "--claims", claims)
 
     assert done.returncode == 0
     assert done.stdout.count("\n") == 1
     assert done.stdout.count(".") == 2
+    told = json.loads(base64.urlsafe_b64decode(done.stdout.split(".")[1] + "=="))
+    assert (told["sub"], told["tenant"], told["groups"]) == ("auth0|1", "acme", ["admin"])
 
 
 def test_the_issuers_documents_are_served_over_http(shell: Shell) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
 from chalice.app import ScheduledEventConfig, SQSEventConfig
 
 from app import app
+from chalicelib.admit.issuers import SETTING_BYTES, read_issuers, short_form
 from chalicelib.config import SETTINGS, STREAM_ARN_AT_IMPORT
 from chalicelib.model.clock import SECOND
 from chalicelib.model.job import LEASE, Status
@@ -39,6 +41,23 @@ def test_the_stack_sets_nothing_that_the_service_does_not_know() -> None:
 
 def test_every_parameter_of_the_stack_is_in_the_readme() -> None:
     assert not [name for name in TEMPLATE["Parameters"] if f"`{name}`" not in README]
+
+
+def test_the_readmes_issuers_are_read_also_beside_the_short_form() -> None:
+    (listed,) = re.findall(r"```json\n(\[.*?\])\n```", README, re.DOTALL)
+    line = json.dumps(json.loads(listed), separators=(",", ":"))
+    short = short_form(issuer="https://i.example/", audience="a", jwks_url="https://i.example/j", groups_claim="groups")
+
+    auth0, cognito, keycloak = read_issuers(line)
+
+    assert auth0.discovery_url == "https://you.eu.auth0.com/.well-known/openid-configuration"
+    assert cognito.discovery_url.endswith("/eu-central-1_EXAMPLE/.well-known/openid-configuration")
+    assert keycloak.discovery_url == "https://keycloak.example.com/realms/shop/.well-known/openid-configuration"
+    assert len(read_issuers(json.dumps(json.loads(listed)[1:]), short)) == 3
+
+
+def test_no_list_of_issuers_is_deployed_that_would_not_be_read_for_its_size() -> None:
+    assert TEMPLATE["Parameters"]["Issuers"]["MaxLength"] == SETTING_BYTES
 
 
 def test_failures_are_reported_exactly_where_all_event_sources_listen() -> None:

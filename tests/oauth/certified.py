@@ -8,7 +8,7 @@ import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from devtool.testing import require_program
 from devtool.workspace import PROJECT
@@ -33,6 +33,11 @@ class CertifiedProvider:
     def issue(self, account: str) -> dict[str, Any]:
         """Return the token response of a login."""
         return self._ask(f"/issue?account={quote(account)}")
+
+    def bearer(self, account: str, audience: str, *groups: str) -> str:
+        """Return an access token for an audience: a JWT (RFC 9068) whose claim `groups` lists these."""
+        asked = [("account", account), ("audience", audience), *(("group", group) for group in groups)]
+        return str(self._ask(f"/issue?{urlencode(asked)}")["access_token"])
 
     def seen(self) -> dict[str, Any]:
         """Return what the server saw: refreshes that succeeded, uses of a spent refresh token, refusals by reason."""

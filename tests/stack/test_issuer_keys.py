@@ -1,7 +1,8 @@
-"""The issuer's keys on the deployed stack: fetched once for all authorizers, and dropped for all of them."""
+"""The issuers' keys on the deployed stack: fetched once for all authorizers, and dropped for all of them."""
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 
 from chalicelib.store.cached import CachedDocuments
 from chalicelib.store.table import Table
-from tests.chalicelib.admit.issuer import JwksServer
+from tests.chalicelib.admit.issuer import JwksServer, jwk, rsa_key, sign
 from tests.stack import mishaps
 from tests.stack.between import environment_of
 from tests.stack.http import Api, unique
@@ -29,6 +30,27 @@ def issuer(cloud: LiveCloud) -> Iterator[JwksServer]:
         environment_of(cloud, "authorize", {"JWKS_URL": server.url}),
     ):
         yield server
+
+
+@pytest.fixture
+def second(cloud: LiveCloud, issuer: JwksServer) -> Iterator[JwksServer]:
+    """Let the authorizer trust another issuer, found by its discovery document, with another key of the same id."""
+    with JwksServer(jwk(rsa_key("second"), cloud.signer.key_id)) as server:
+        server.discovery = {"issuer": server.origin, "jwks_uri": server.url}
+        described = {"issuer": server.origin, "audience": cloud.audience, "principal_prefix": "2:", "groups": ["admin"]}
+        described["discovery_url"] = f"{server.origin}/.well-known/openid-configuration"
+        with environment_of(cloud, "authorize", {"ISSUERS": json.dumps([described])}):
+            yield server
+
+
+def admitted_by(second: JwksServer, api: Api, cloud: LiveCloud, key_id: str = "") -> bool:
+    """Ask with a bearer of the second issuer that the gateway has no answer for yet."""
+    now = int(time.time())
+    claims = {"iss": second.origin, "aud": cloud.audience, "sub": unique("keys"), "groups": ["admin"], "exp": now + 600}
+    bearer = sign(claims, rsa_key("second"), kid=key_id or cloud.signer.key_id)
+    status = api.get("/jobs/" + "a" * 26, bearer).status
+    assert status in (403, 404)
+    return status == 404
 
 
 def admitted(api: Api, cloud: LiveCloud) -> bool:
@@ -110,3 +132,24 @@ def test_without_its_rights_to_the_cache_an_authorizer_asks_the_issuer_by_itself
 
     assert issuer.fetches == 2
     assert '"event":"cache.unavailable"' in cloud.logs("authorize")
+
+
+def test_an_issuers_flood_and_outage_are_its_own(
+    api: Api, cloud: LiveCloud, issuer: JwksServer, second: JwksServer
+) -> None:
+    assert admitted(api, cloud)
+    assert admitted_by(second, api, cloud)
+
+    assert not any(admitted_by(second, api, cloud, key_id=unique("made-up")) for _ in range(10))
+    second.status = 503
+    start_anew(cloud)
+    assert admitted_by(second, api, cloud), "the last good keys are in the table"
+    cache = CachedDocuments(Table(cloud.client("dynamodb"), cloud.table))
+    cache.drop(f"{second.origin}/.well-known/openid-configuration", time.time_ns() // 1_000)
+    time.sleep(1)
+
+    assert not admitted_by(second, api, cloud)
+    assert admitted(api, cloud)
+    assert issuer.fetches == 1
+    assert second.paths[:2] == ["/.well-known/openid-configuration", "/jwks.json"]
+    assert set(second.paths[2:]) == {"/.well-known/openid-configuration"}, "a flood within the cooldown fetched keys"

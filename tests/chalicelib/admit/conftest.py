@@ -8,11 +8,10 @@ import pytest
 from chalicelib.admit.bearer import Verifier
 from chalicelib.admit.jwks import Keys
 from tests.chalicelib.admit.issuer import (
-    AUDIENCE,
-    ISSUER,
     Clock,
     JwksServer,
     Log,
+    an_issuer,
     ec_key,
     jwk,
     rsa_key,
@@ -39,9 +38,7 @@ def server() -> Iterator[JwksServer]:
 def verifier(server: JwksServer) -> Verifier:
     clock = Clock()
     return Verifier(
-        issuer=ISSUER,
-        audience=AUDIENCE,
+        issuer=an_issuer(),
         jwks=Keys(server.url, Alone(), clock=clock, pause=time.sleep, log=Log()),
-        groups_claim="groups",
         clock=clock,
     )

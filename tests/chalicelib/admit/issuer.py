@@ -16,12 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from chalicelib.admit.bearer import Refused
+from chalicelib.admit.issuer import Issuer
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from chalicelib.admit.bearer import Verifier
+    from chalicelib.admit.answer import Verifier
 
 ISSUER = "https://issuer.example/"
 AUDIENCE = "https://cloakroom.example"
@@ -54,6 +55,11 @@ def rsa_key(name: str = "one", bits: int = 2048) -> rsa.RSAPrivateKey:
 @cache
 def ec_key(name: str = "one", curve: type[ec.EllipticCurve] = ec.SECP256R1) -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(curve())
+
+
+def an_issuer(**changes: Any) -> Issuer:
+    whole = {"name": ISSUER, "audiences": (AUDIENCE,), "jwks_url": "https://issuer.example/jwks.json"}
+    return Issuer(**{**whole, **changes})
 
 
 def jwk(key: PrivateKey, kid: str, **members: object) -> dict[str, Any]:
@@ -115,10 +121,11 @@ class _Server(http.server.ThreadingHTTPServer):
 
 
 class JwksServer:
-    """Serve a JWKS on loopback; count the requests; be slow, broken or away on demand."""
+    """Serve a JWKS on loopback, and a discovery document if given; count; be slow, broken or away on demand."""
 
     def __init__(self, *keys: dict[str, Any], tls: ssl.SSLContext | None = None) -> None:
         self.body = json.dumps({"keys": keys}).encode()
+        self.discovery: dict[str, Any] | bytes | None = None
         self.status = 200
         self.headers: dict[str, str] = {}
         self.delay = 0.0
@@ -143,7 +150,8 @@ class JwksServer:
             # The handshake belongs to the request's thread: a client that breaks it off must not stop us.
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}/jwks.json"
+        self.origin = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
+        self.url = f"{self.origin}/jwks.json"
 
     @property
     def fetches(self) -> int:
@@ -153,12 +161,15 @@ class JwksServer:
         self.body = json.dumps({"keys": keys}).encode()
 
     def _plain(self, handler: http.server.BaseHTTPRequestHandler) -> None:
+        body = self.body
+        if self.discovery is not None and handler.path == "/.well-known/openid-configuration":
+            body = self.discovery if isinstance(self.discovery, bytes) else json.dumps(self.discovery).encode()
         handler.send_response(self.status)
         for name, value in self.headers.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(self.body)))
+        handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        handler.wfile.write(self.body)
+        handler.wfile.write(body)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -138,6 +138,7 @@ def test_the_last_good_keys_serve_through_an_outage_of_an_hour(
     assert {fact["outcome"] for fact in log.facts} == {"jwks_unavailable"}
     assert log.facts[0] == {
         "outcome": "jwks_unavailable",
+        "document": server.url,
         "reason": "ValueError: the issuer answered 503",
         "keys_age": 300,
     }

@@ -29,7 +29,7 @@ from tests.chalicelib.outbound.shelf import Alone
     ],
 )
 def test_only_https_or_this_machine_is_asked(url: str) -> None:
-    with pytest.raises(ValueError, match=r"^JWKS_URL must be https"):
+    with pytest.raises(ValueError, match=r"^the keys' address must be https"):
         Keys(url, Alone(), clock=Clock(), pause=time.sleep, log=Log())
 
 

@@ -14,7 +14,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from chalicelib.admit import jwks
 from chalicelib.admit.bearer import Caller, Refused, Verifier
-from tests.chalicelib.admit.issuer import AUDIENCE, ISSUER, ec_key, jwk, rsa_key
+from tests.chalicelib.admit.issuer import AUDIENCE, ISSUER, an_issuer, ec_key, jwk, rsa_key
 from tests.chalicelib.admit.mints import Joserfc, Jwcrypto, Mint, PyJwt, Terms, jose
 
 if TYPE_CHECKING:
@@ -112,9 +112,8 @@ class KeysOf:
 
 def ours(token: str, terms: Terms) -> str:
     keys = KeysOf(jwks.parse(json.dumps(terms.keys).encode()))
-    found = Verifier(
-        issuer=terms.issuer, audience=terms.audience, jwks=keys, groups_claim="groups", clock=time.time
-    ).verify(f"Bearer {token}")
+    issuer = an_issuer(name=terms.issuer, audiences=(terms.audience,))
+    found = Verifier(issuer=issuer, jwks=keys, clock=time.time).verify(f"Bearer {token}")
     return found.code if isinstance(found, Refused) else GOOD
 
 
@@ -167,7 +166,7 @@ def test_who_a_token_is_of_is_read_alike_whoever_made_it(
         libraries[library], Case(verdict=GOOD, claims={"jti": "t1", "azp": "spa", "groups": "producer admin"})
     )
     keys = KeysOf(jwks.parse(json.dumps(terms.keys).encode()))
-    verifier = Verifier(issuer=ISSUER, audience=AUDIENCE, jwks=keys, groups_claim="groups", clock=time.time)
+    verifier = Verifier(issuer=an_issuer(), jwks=keys, clock=time.time)
 
     found = verifier.verify(f"Bearer {token}")
 

@@ -17,7 +17,8 @@ from jwcrypto.common import base64url_decode, base64url_encode
 
 from chalicelib.admit import bearer, jwks
 from chalicelib.admit.bearer import Verifier
-from tests.chalicelib.admit.issuer import AUDIENCE, ISSUER, Clock, refused
+from chalicelib.admit.claims import Fault
+from tests.chalicelib.admit.issuer import Clock, an_issuer, refused
 
 if TYPE_CHECKING:
     from jwt import PyJWK
@@ -48,7 +49,7 @@ def published(*keys: dict[str, Any]) -> dict[str, PyJWK]:
 
 
 def verifier(keys: dict[str, PyJWK]) -> Verifier:
-    return Verifier(issuer=ISSUER, audience=AUDIENCE, jwks=KeysOf(keys), groups_claim="groups", clock=Clock())
+    return Verifier(issuer=an_issuer(), jwks=KeysOf(keys), clock=Clock())
 
 
 def compact(example: dict[str, Any]) -> str:
@@ -67,7 +68,7 @@ def test_rfc_7515s_examples_of_our_algorithms_verify(example: dict[str, Any], al
 
     assert bearer._payload(token, keys[KID], algorithm) == JOE
     for broken in (f"{head}.{payload}.{signature[::-1]}", f"{head}.{payload[:-2]}fg.{signature}"):
-        with pytest.raises(bearer._Fault, match=r"signature|malformed"):
+        with pytest.raises(Fault, match=r"signature|malformed"):
             bearer._payload(broken, keys[KID], algorithm)
     # The header names no key: nothing is tried by guess, whatever would verify.
     assert refused(verifier(keys), token) == "unknown_key"
@@ -84,7 +85,7 @@ def test_rfc_7515s_examples_of_other_algorithms_are_refused(example: dict[str, A
 
     assert list(keys) == [KID], "a key of theirs was taken for one that we can use"
     assert refused(verifier(keys), compact(example)) == code
-    with pytest.raises(bearer._Fault):
+    with pytest.raises(Fault):
         bearer._payload(compact(example), keys[KID], example["alg"])
 
 
@@ -124,7 +125,7 @@ def test_rfc_7520s_rsa_signature_with_a_letter_changed_does_not_verify(hobbiton:
         other = "A" if parts[part][at] != "A" else "B"
         changed = parts[part][:at] + other + parts[part][at + 1 :]
 
-        with pytest.raises(bearer._Fault):
+        with pytest.raises(Fault):
             verifier(hobbiton)._verified(".".join([*parts[:part], changed, *parts[part + 1 :]]))
 
 

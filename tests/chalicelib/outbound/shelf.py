@@ -28,6 +28,24 @@ class Alone:
             return entry
 
 
+class ByName:
+    """A shelf of many documents."""
+
+    def __init__(self) -> None:
+        self.shelves: dict[str, Alone] = {}
+        self._lock = threading.Lock()
+
+    def look(self, name: str, *, consistent: bool) -> Entry:
+        return self._of(name).look(name, consistent=consistent)
+
+    def write(self, entry: Entry, *, seen: Entry) -> Entry:
+        return self._of(entry.name).write(entry, seen=seen)
+
+    def _of(self, name: str) -> Alone:
+        with self._lock:
+            return self.shelves.setdefault(name, Alone())
+
+
 @dataclass
 class Watched(Alone):
     """Write down what is asked; `away` fails all, `lost` fails writes that were made, `lagging` is read instead."""
