@@ -11,6 +11,7 @@ from chalice.app import Chalice, Request, Response
 
 from chalicelib import log
 from chalicelib.config import QUEUE_ARN_AT_IMPORT, STREAM_ARN_AT_IMPORT
+from chalicelib.model import names
 from chalicelib.model.job import Job, age_ms
 from chalicelib.model.overdue import SWEEP_RUN
 from chalicelib.web import answers
@@ -21,6 +22,7 @@ from chalicelib.web.requests import (
     Query,
     allow,
     caller_of,
+    group_name,
     identifier,
     json_body,
     media_type,
@@ -76,6 +78,7 @@ def hand_in_token() -> Response:
     caller, _ = _asked()
     key = read_idempotency_key(_request().headers.get("idempotency-key"))
     body = read_hand_in(json_body(_request()), idempotency_key=key)
+    caller.check(body)
     job, is_new, receipt = wired.intake.accept(body, requester=caller.principal, idempotency_key=key)
     log.fact("token.accepted" if is_new else "token.repeated", job=job.id)
     return answers.accepted(job, receipt)
@@ -224,11 +227,12 @@ def import_tokens() -> Response:
     caller, _ = _asked()
     request = _request()
     who, key = caller.principal, read_idempotency_key(request.headers.get("idempotency-key"))
+    within = caller.kept_reach()
     if media_type(request) == NDJSON:
-        job, is_new = wired.reception.accept_lines(raw_body(request), requester=who, idempotency_key=key)
+        job, is_new = wired.reception.accept_lines(raw_body(request), requester=who, idempotency_key=key, within=within)
     else:
         upload = read_import(json_body(request)).upload
-        job, is_new = wired.reception.accept_upload(upload, requester=who, idempotency_key=key)
+        job, is_new = wired.reception.accept_upload(upload, requester=who, idempotency_key=key, within=within)
     log.fact("import.accepted" if is_new else "import.repeated", job=job.id)
     return answers.accepted(job)
 
@@ -248,8 +252,9 @@ def list_refusals(job_id: str) -> Response:
 @answered
 def show_receipt_keys() -> Response:
     """Show the public keys that verify a domain's receipts."""
-    _, query = _asked("environment", "domain")
-    keys = wired.receipts.jwks(*query.scope())
+    caller, query = _asked("environment", "domain")
+    scope = query.scope()
+    keys = wired.receipts.jwks(*scope) if caller.reach.touches(*scope) else []
     log.fact("receipt_keys.shown", count=len(keys))
     return answers.receipt_keys(keys)
 
@@ -285,8 +290,8 @@ def issue_ticket() -> Response:
 @answered
 def list_providers() -> Response:
     """List the providers."""
-    _, query = _asked("limit", "cursor")
-    providers, after = wired.registrar.page(limit=query.limit(), after=query.cursor())
+    caller, query = _asked("limit", "cursor")
+    providers, after = wired.registrar.page(caller, limit=query.limit(), after=query.cursor())
     log.fact("providers.listed", count=len(providers))
     return answers.providers(providers, after)
 
@@ -295,8 +300,8 @@ def list_providers() -> Response:
 @answered
 def show_provider(name: str) -> Response:
     """Show a provider; never its credential."""
-    _asked()
-    provider = wired.registrar.show(provider_name(name))
+    caller, _ = _asked()
+    provider = wired.registrar.show(caller, provider_name(name))
     log.fact("provider.shown", provider=provider.name)
     return answers.provider(provider)
 
@@ -318,10 +323,53 @@ def put_provider(name: str) -> Response:
 @answered
 def delete_provider(name: str) -> Response:
     """Take a provider away with its credential; its tokens stay, and are not refreshed any more."""
-    _asked()
-    provider = wired.registrar.delete(provider_name(name))
+    caller, _ = _asked()
+    provider = wired.registrar.delete(caller, provider_name(name))
     log.fact("provider.deleted", provider=provider.name)
     return answers.provider(provider)
+
+
+@app.route("/policies", methods=["GET"], authorizer=authorize, content_types=ANY)
+@answered
+def list_policies() -> Response:
+    """List the groups' policies."""
+    _, query = _asked("limit", "cursor")
+    policies, after = wired.rulebook.page(limit=query.limit(), after=query.cursor(names.group_fault))
+    log.fact("policies.listed", count=len(policies))
+    return answers.policies(policies, after)
+
+
+@app.route("/policies/{group}", methods=["GET"], authorizer=authorize, content_types=ANY)
+@answered
+def show_policy(group: str) -> Response:
+    """Show a group's policy."""
+    _asked()
+    record = wired.rulebook.show(group_name(group))
+    log.fact("policy.shown", group=record.policy.group)
+    return answers.policy(record)
+
+
+@app.route("/policies/{group}", methods=["PUT"], authorizer=authorize, content_types=ANY)
+@answered
+def put_policy(group: str) -> Response:
+    """Give a group its policy, or put it in place of the one before."""
+    from chalicelib.intake.reading import read_policy  # noqa: PLC0415
+
+    caller, _ = _asked()
+    body = read_policy(json_body(_request()))
+    record = wired.rulebook.put(caller, group_name(group), body)
+    log.fact("policy.written", group=record.policy.group, rev=record.rev)
+    return answers.policy(record)
+
+
+@app.route("/policies/{group}", methods=["DELETE"], authorizer=authorize, content_types=ANY)
+@answered
+def delete_policy(group: str) -> Response:
+    """Take a group's policy away: the group may do nothing from then on."""
+    caller, _ = _asked()
+    record = wired.rulebook.delete(caller, group_name(group))
+    log.fact("policy.deleted", group=record.policy.group)
+    return answers.policy(record)
 
 
 @app.route("/health", methods=["GET"], content_types=ANY)
@@ -439,10 +487,10 @@ def _asked(*parameters: str) -> tuple[Caller, Query]:
     """
     _begin()
     request = _request()
-    caller = caller_of(request.context, system.now())
+    caller = caller_of(request.context, system.now(), wired.policies.of)
     log.add(principal=caller.principal)
-    allow(caller, request.method, request.context.get("resourcePath", ""), request.uri_params or {})
-    return caller, Query.of(request, *parameters)
+    asking = allow(caller, request.method, request.context.get("resourcePath", ""), request.uri_params or {})
+    return asking, Query.of(request, *parameters)
 
 
 def _jobs(caller: Caller, query: Query, subject: str | None = None) -> Response:

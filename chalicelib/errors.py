@@ -96,6 +96,18 @@ class Forbidden(Refused):
     code = "forbidden"
 
 
+class OutsideLimits(Forbidden):
+    """This lies outside the environments, domains and providers that your groups' policies are limited to."""
+
+    code = "outside_limits"
+
+
+class WouldLockOut(Refused):
+    """With this change you could not change this policy again. Let another administrator do it, or keep that right."""
+
+    code = "would_lock_out"
+
+
 class TooShortLived(Refused):
     """The token is good, but not for as long as `min_ttl` asks."""
 

@@ -12,17 +12,20 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chalicelib.admit.bearer import Refused
-from chalicelib.model.iam import deny_everything, iam_statements
-from chalicelib.model.policy import compact
+from chalicelib.model.decision import bound, named_claims
+from chalicelib.model.iam import coarse_statements, deny_everything, iam_statements, reduced
+from chalicelib.model.policy import IN_TABLE, compact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from chalicelib.admit.bearer import Caller
-    from chalicelib.model.policy import Policy
+    from chalicelib.model.policy import Policy, Statement
 
 # The quota of WebSocket and HTTP APIs; REST APIs take more, but nothing of ours should come near it.
 ANSWER_BYTES: Final = 8192
+_FRAME: Final = 256
+"""What an Allow and a Deny take without their resources."""
 
 _METHOD_ARN: Final = re.compile(
     r"(arn:[a-z\-]+:execute-api:[a-z0-9\-]+:[0-9]{12}:[A-Za-z0-9\-]+/[A-Za-z0-9_\-]+)/[A-Z]+(?:/.*)?",
@@ -48,8 +51,8 @@ def answer(
     """Return the authorizer's answer for a bearer header; it never raises, and a refusal gives no reason.
 
     `policies_of` gives the policies of those groups that have one. `log(outcome, **fields)` hears the reason:
-    `admitted` with principal, groups, token_id; `denied` with code (see `Refused`, and `no_policy`,
-    `too_large`, `method_arn`, `error`). The token is in neither.
+    `admitted` with principal, groups, token_id and form (see `_admitted`); `denied` with code (see `Refused`, and
+    `no_policy`, `too_large`, `method_arn`, `error`). The token is in neither.
     """
     try:
         return _decide(header, method_arn, verifier, policies_of, log)
@@ -75,30 +78,77 @@ def _decide(
     policies = [policy for policy in asked if policy.group in caller.groups]
     if not policies:
         return _denied(log, code="no_policy", **about)
-    admitted = _admitted(caller, policies, arn[1])
-    if len(json.dumps(admitted)) > ANSWER_BYTES:
+    admitted, form = _admitted(caller, policies, arn[1])
+    if _size(admitted) > ANSWER_BYTES:
         return _denied(log, code="too_large", **about)
-    log("admitted", groups=admitted["context"]["groups"], **about)
+    log("admitted", groups=admitted["context"]["groups"], form=form, **about)
     return admitted
 
 
-def _admitted(caller: Caller, policies: Sequence[Policy], arn_base: str) -> dict[str, Any]:
-    statements = [statement for policy in policies for statement in policy.statements]
-    return {
-        "principalId": caller.principal,
-        "policyDocument": _document(iam_statements(statements, caller.principal, arn_base)),
-        # API Gateway passes strings on; a list or an object in the context makes it answer 500.
-        "context": {
-            "principal": caller.principal,
-            "issuer": caller.issuer,
-            "client": caller.client or "",
-            "token_id": caller.token_id or "",
-            "groups": ",".join(policy.group for policy in policies),
-            "exp": str(caller.expires_at),
-            "at": str(caller.verified_at),
-            "grants": compact(statements),
-        },
+def _admitted(caller: Caller, policies: Sequence[Policy], arn_base: str) -> tuple[dict[str, Any], str]:
+    """Return the answer in the first form that fits, and which that is.
+
+    `exact`: everything is written out. `reduced`: each thing once. `table`: the gateway's policy is exact, and the
+    service reads the statements from the table by itself. `coarse`: as that, and the gateway's policy speaks of
+    families of routes. The last may be too large all the same: of groups whose names take more than it has room for.
+    """
+    principal = caller.principal
+    groups = [policy.group for policy in policies]
+    stored = [statement for policy in policies for statement in policy.statements]
+    statements = bound(stored, principal, caller.claims)
+    context = _context(caller, groups, named_claims(stored))
+    exact, once = statements, reduced(statements)
+    for form, tried in (("exact", exact), ("reduced", once)):
+        grants = _grants(tried, groups)
+        if grants is None:
+            continue
+        answer = _answer(principal, iam_statements(tried, principal, arn_base), {**context, "grants": grants})
+        if _size(answer) <= ANSWER_BYTES:
+            return answer, form
+    told = {**context, "grants": IN_TABLE}
+    if _least(once) <= ANSWER_BYTES:
+        answer = _answer(principal, iam_statements(once, principal, arn_base), told)
+        if _size(answer) <= ANSWER_BYTES:
+            return answer, "table"
+    room = ANSWER_BYTES - _size(_answer(principal, [], told)) - _FRAME
+    return _answer(principal, coarse_statements(once, principal, arn_base, room), told), "coarse"
+
+
+def _context(caller: Caller, groups: Sequence[str], named: set[str]) -> dict[str, str]:
+    """Return what the service is told. API Gateway passes strings on; a list or an object makes it answer 500."""
+    claims = {name: caller.claims[name] for name in sorted(named) if name in caller.claims}
+    told = {
+        "principal": caller.principal,
+        "issuer": caller.issuer,
+        "client": caller.client or "",
+        "token_id": caller.token_id or "",
+        "groups": ",".join(groups),
+        "exp": str(caller.expires_at),
+        "at": str(caller.verified_at),
     }
+    return {**told, "claims": json.dumps(claims, separators=(",", ":"))} if claims else told
+
+
+def _least(statements: Sequence[Statement]) -> int:
+    """Return how many characters the statements take at the least: what cannot fit is not written out to find that."""
+    return sum(len(path) for one in statements for path in one.paths)
+
+
+def _grants(statements: Sequence[Statement], groups: Sequence[str]) -> str | None:
+    if _least(statements) > ANSWER_BYTES:
+        return None
+    try:
+        return compact(statements, groups)
+    except ValueError:
+        return None
+
+
+def _answer(principal: str, statements: list[dict[str, Any]], context: dict[str, str]) -> dict[str, Any]:
+    return {"principalId": principal, "policyDocument": _document(statements), "context": context}
+
+
+def _size(answer: dict[str, Any]) -> int:
+    return len(json.dumps(answer))
 
 
 def _denied(log: Callable[..., None], **fields: str | None) -> dict[str, Any]:

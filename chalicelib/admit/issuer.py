@@ -8,11 +8,13 @@ refused; so the names of two issuers never meet, also where one has no prefix at
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from chalicelib.admit.claims import Fault, Path, audiences, found_at, text, words
 from chalicelib.model import names
+from chalicelib.model.policy import CLAIM_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 ALGORITHMS: Final = ("RS256", "ES256")
 
 AudienceClaim = Literal["aud", "client_id"]
+
+_NAMEABLE: Final = re.compile(CLAIM_PATTERN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,5 +104,5 @@ class Issuer:
         return {
             name: value
             for name, value in found.items()
-            if isinstance(value, str) and names.subject_fault(value) is None
+            if _NAMEABLE.fullmatch(name) and isinstance(value, str) and names.subject_fault(value) is None
         }

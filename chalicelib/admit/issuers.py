@@ -15,6 +15,7 @@ from chalicelib.admit.jwks import url_fault
 from chalicelib.admit.together import faults_together, made_known
 from chalicelib.errors import Misconfigured
 from chalicelib.model import names
+from chalicelib.model.policy import CLAIM_PATTERN
 from chalicelib.outbound.addresses import LONGEST_URL
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ PREFIX_LENGTH: Final = 32
 PATH_LENGTH: Final = 5
 CHECKED: Final = ("iss", "aud", "exp", "nbf", "iat")
 
-_ALIAS: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}")
+_ALIAS: Final = re.compile(CLAIM_PATTERN)
 
 
 def short_form(*, issuer: str, audience: str, jwks_url: str, groups_claim: str) -> Issuer:
@@ -182,7 +183,7 @@ def _claims(raw: object) -> dict[str, Path]:
     if not isinstance(raw, dict):
         raise ValueError("must be an object of our names and their claims, or a list of names")  # noqa: TRY004
     if not all(_ALIAS.fullmatch(alias) for alias in raw):
-        raise ValueError("must have names of our own of 1 to 32 characters of A-Z a-z 0-9 _ that begin with no digit")
+        raise ValueError("must have names of our own of 1 to 64 characters of A-Z a-z 0-9 _ that begin with a letter")
     return {alias: _path(path) for alias, path in raw.items()}
 
 

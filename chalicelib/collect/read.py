@@ -103,7 +103,9 @@ class Counter:
 
     def current_record(self, caller: Caller, place: Place) -> Token:
         """Return the newest token of a place. Raises Forbidden, NotFound."""
-        _allow(caller, f"/subjects/{place.subject}/tokens/{place.provider}")
+        if not caller.reach.holds(place):
+            raise Forbidden
+        _allow(caller, f"/subjects/{place.subject}/tokens/{place.provider}", place)
         return self._current(place).token
 
     def current_secret(self, caller: Caller, place: Place, *, min_ttl: int) -> Collected | Job:
@@ -113,9 +115,13 @@ class Counter:
         return self._collected(caller, self._current(place), min_ttl)
 
     def listed(self, caller: Caller, owner: Owner, *, limit: int, after: str | None) -> tuple[list[Token], str | None]:
-        """Return a page of a subject's newest tokens, one a provider, by provider name. Raises Forbidden."""
+        """Return a page of a subject's newest tokens, one a provider, by provider name. Raises Forbidden.
+
+        Those outside the caller's limits are left out, so a page may hold fewer than `limit` and not be the last.
+        """
         _allow(caller, f"/subjects/{owner.subject}/tokens")
         listed, more = self.tokens.page(owner, limit=limit, after=after)
+        listed = [token for token in listed if caller.reach.holds(token.place)]
         present = self.jobs.tokens([token.id for token in listed])
         return [present[token.id] for token in listed if token.id in present], more
 
@@ -197,9 +203,9 @@ def secret_view(token: Token, secret: Secret, now: int) -> dict[str, object]:
     return {**given, "expires_in": max(0, token.expires_at - now // SECOND), "expires_at": _expires_at(token)}
 
 
-def _allow(caller: Caller, path: str) -> None:
+def _allow(caller: Caller, path: str, within: Place | None = None) -> None:
     """Raise Forbidden unless the caller may GET a path: the gateway decided so too, on the path as it came."""
-    if not caller.may("GET", path):
+    if not caller.may("GET", path, within):
         raise Forbidden
 
 

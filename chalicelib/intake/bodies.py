@@ -9,6 +9,14 @@ import msgspec
 from msgspec import Meta
 
 from chalicelib.model import names
+from chalicelib.model.policy import (
+    METHODS,
+    NAMES_PER_LIMIT,
+    PATH_LENGTH,
+    PATHS_PER_STATEMENT,
+    STATEMENTS_PER_POLICY,
+    WHY_LENGTH,
+)
 from chalicelib.model.provider import AuthMethod  # noqa: TC001  msgspec evaluates the annotations
 from chalicelib.model.token import DEFAULT_SCOPE_NAME
 
@@ -33,6 +41,9 @@ DEEPEST_EXTRA = 32
 MOST_METADATA = 16
 LONGEST_METADATA_NAME = 64
 LONGEST_METADATA_VALUE = 256
+
+LONGEST_NAME_OR_VARIABLE = 80
+"""Characters: `${claims.NAME}` with a name of 64."""
 
 LONGEST_URL = 2_048
 LONGEST_CLIENT_ID = 512
@@ -149,6 +160,49 @@ class TicketIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
 
 _Url = Annotated[str, Meta(min_length=1, max_length=LONGEST_URL)]
 _VISIBLE = r"^[\x20-\x7E]*$(?!\n)"  # RFC 6749 appendix A.1 and A.2
+
+
+_Names = Annotated[
+    list[Annotated[str, Meta(max_length=LONGEST_NAME_OR_VARIABLE)]],
+    Meta(min_length=1, max_length=NAMES_PER_LIMIT, description="Names, or variables as whole values."),
+]
+
+
+class StatementIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Allow or deny methods on paths; an explicit Deny wins over every Allow of any group."""
+
+    effect: Literal["Allow", "Deny"]
+    methods: Annotated[
+        list[Literal["GET", "POST", "PUT", "PATCH", "DELETE", "*"]], Meta(min_length=1, max_length=len(METHODS))
+    ]
+    paths: Annotated[
+        list[Annotated[str, Meta(max_length=PATH_LENGTH)]],
+        Meta(
+            min_length=1,
+            max_length=PATHS_PER_STATEMENT,
+            description="`*` is any run of characters, `/` too; `${principal}`, `${claims.NAME}` are whole segments.",
+        ),
+    ]
+
+
+class LimitsIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where the policy's Allow statements hold; a kind that is left out is not limited. A Deny is never limited."""
+
+    environments: _Names | msgspec.UnsetType = msgspec.UNSET
+    domains: _Names | msgspec.UnsetType = msgspec.UNSET
+    providers: _Names | msgspec.UnsetType = msgspec.UNSET
+
+
+class PolicyIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The body of `PUT /policies/{group}`: the whole policy."""
+
+    statements: Annotated[list[StatementIn], Meta(min_length=1, max_length=STATEMENTS_PER_POLICY)]
+    limits: LimitsIn | msgspec.UnsetType = msgspec.UNSET
+    why: Annotated[str, Meta(max_length=WHY_LENGTH, description="For whoever reads the policy next.")] = ""
+    acknowledges: Annotated[
+        list[Literal["every_secret", "administration"]],
+        Meta(description="What its wildcards reach on purpose; else such a policy is refused.", max_length=2),
+    ] = []
 
 
 class CredentialIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

@@ -11,13 +11,15 @@ from chalicelib.model.clock import SECOND
 from chalicelib.model.ids import hashed_id
 from chalicelib.model.imports import LARGEST_LINES, UPLOAD_SECONDS, ImportRequest, Upload, file_key
 from chalicelib.model.job import Type, errand
+from chalicelib.model.limits import EVERYTHING, reach_to_plain
 from chalicelib.model.token import DEFAULT_SCOPE_NAME, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from chalicelib.model.imports import Source
     from chalicelib.model.job import Job
+    from chalicelib.model.limits import Reach
 
 _MARKED_AT = Place(environment=DEFAULT_SCOPE_NAME, domain=DEFAULT_SCOPE_NAME, subject="-", provider="-")
 """Where marks of imports are made: their lines are of many domains, and only the environment and domain count."""
@@ -73,9 +75,12 @@ class Reception:
         url, fields = self.files.form(file_key(requester, upload_id))
         return Upload(id=upload_id, url=url, fields=fields, expires_at=self.now() + UPLOAD_SECONDS * SECOND)
 
-    def accept_lines(self, raw: bytes, *, requester: str, idempotency_key: str | None) -> tuple[Job, bool]:
+    def accept_lines(
+        self, raw: bytes, *, requester: str, idempotency_key: str | None, within: Reach = EVERYTHING
+    ) -> tuple[Job, bool]:
         """Keep a body of lines and return the job that imports it, and whether it is new.
 
+        `within` is kept with the job: lines outside are refused, whatever becomes of the requester's policies.
         Raises InvalidBody, BodyTooLarge, IdempotencyKeyReused, Unavailable when nothing was accepted.
         """
         if len(raw) > LARGEST_LINES:
@@ -86,29 +91,32 @@ class Reception:
             raise InvalidBody(rule, rule=rule)
         # Under a key of its own each time: what an earlier request with this Idempotency-Key sent stays as it is.
         source = self.files.write(file_key(requester, self.new_id()), raw)
-        job, stored = self._accept(b"lines\n" + raw, "body", source, requester, idempotency_key)
+        told = _told("body", source, within)
+        job, stored = self._accept(b"lines\n" + raw, told, source, requester, idempotency_key)
         if stored is None or stored.source.key == source.key:  # the latter: our own write, whose answer was lost
             return job, stored is None
         self._forget(source)
         return job, False
 
-    def accept_upload(self, upload_id: str, *, requester: str, idempotency_key: str | None) -> tuple[Job, bool]:
+    def accept_upload(
+        self, upload_id: str, *, requester: str, idempotency_key: str | None, within: Reach = EVERYTHING
+    ) -> tuple[Job, bool]:
         """Return the job that imports a file which the requester has sent, and whether it is new.
 
         It imports the file as it is now, or fails. Raises FileMissing, also for somebody else's file;
         IdempotencyKeyReused, Unavailable.
         """
         source = self.files.found(file_key(requester, upload_id))
-        job, stored = self._accept(b"upload\n" + upload_id.encode(), "upload", source, requester, idempotency_key)
+        told = _told("upload", source, within)
+        job, stored = self._accept(b"upload\n" + upload_id.encode(), told, source, requester, idempotency_key)
         return job, stored is None
 
     def _accept(
-        self, asked: bytes, kind: str, source: Source, requester: str, key: str | None
+        self, asked: bytes, told: Mapping[str, object], source: Source, requester: str, key: str | None
     ) -> tuple[Job, ImportRequest | None]:
         """Store the import; return its job, and what was stored before if anything was."""
         version = self.marker.version(_MARKED_AT)
         job_id = self.new_id() if key is None else hashed_id(b"cloakroom/1/import", requester, key)
-        told = {"source": kind, "bytes": source.size}
         request = ImportRequest(
             job=errand(job_id, Type.IMPORT, requester=requester, now=self.now(), asked=told),
             source=source,
@@ -123,7 +131,7 @@ class Reception:
         except KeyGone:  # shredded: nothing can be compared any more
             expected = b""
         if not hmac.compare_digest(expected, stored.body_mark):
-            if kind == "body":
+            if told["source"] == "body":
                 self._forget(source)
             raise IdempotencyKeyReused
         return stored.job, stored
@@ -134,3 +142,10 @@ class Reception:
             self.files.delete(source.key)
         except Exception as error:  # noqa: BLE001  the answer stands, whatever this meets
             self.failure("import.file_left", error)
+
+
+def _told(kind: str, source: Source, within: Reach) -> dict[str, object]:
+    """Return what an import's job says of itself: its lines' source, and its limits where it has any."""
+    told: dict[str, object] = {"source": kind, "bytes": source.size}
+    limits = reach_to_plain(within)
+    return told if limits is None else {**told, "limits": limits}

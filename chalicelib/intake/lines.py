@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chalicelib.errors import Unreadable
 from chalicelib.intake.accept import deposit_of
 from chalicelib.intake.reading import read_hand_in
+from chalicelib.model.caller import check_within
 from chalicelib.model.imports import line_id
+from chalicelib.model.limits import reach_from_plain
 
 if TYPE_CHECKING:
     from chalicelib.intake.accept import Sealer
     from chalicelib.model.deposit import Deposit
     from chalicelib.model.job import Job
+    from chalicelib.model.limits import Reach
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,9 +29,10 @@ class LineReader:
         """Return the token of a line: handed in by who imports, a microsecond behind the line before it.
 
         So a later line is newer, and a token that is handed in once the import is accepted is newer than all of them
-        (100,000 lines are a tenth of a second). Raises Refused.
+        (100,000 lines are a tenth of a second). Raises Refused, also for what lies outside the import's limits.
         """
         body = read_hand_in(raw)
+        check_within(_limits_of(job), body)
         return deposit_of(
             body,
             self.sealer,
@@ -36,3 +41,11 @@ class LineReader:
             now=job.accepted_at + number,
             asked={"import": job.id},
         )
+
+
+def _limits_of(job: Job) -> Reach:
+    """Return what an import was limited to when it was accepted. Raises Unreadable: what is not read limits nothing."""
+    try:
+        return reach_from_plain((job.input or {}).get("limits"))
+    except ValueError:
+        raise Unreadable("an import with limits that this version does not know") from None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from chalicelib.errors import AddressRefused, Conflict, InvalidBody, NotFound, NotSent
+from chalicelib.errors import AddressRefused, Conflict, InvalidBody, NotFound, NotSent, OutsideLimits
 from chalicelib.intake.discovery import Web, discover
 from chalicelib.intake.provider_rules import kept_fault
 from chalicelib.model.provider import Credential, Discovered, Provider, sealed_under
@@ -73,6 +73,9 @@ class Registrar:
         One conditional write of all of it, so that two at once cannot mix one's credential with the other's endpoints.
         Raises InvalidBody, AddressRefused, DiscoveryFailed, Conflict when others wrote it too often.
         """
+        if not caller.may_touch_provider(name):
+            rule = "outside what your groups' policies are limited to"
+            raise OutsideLimits(f"name: {rule}", field="name", rule=rule)
         found = self._looked_at(body)
         sealed = self._sealed(name, body)
         for _ in range(RACES):
@@ -93,20 +96,21 @@ class Registrar:
                 continue
         raise Conflict("the provider changed too often while it was being written")
 
-    def show(self, name: str) -> Provider:
-        """Return a provider. Raises NotFound."""
+    def show(self, caller: Caller, name: str) -> Provider:
+        """Return a provider. Raises NotFound, also for one outside the caller's limits."""
         found = self.providers.get(name)
-        if found is None:
+        if found is None or not caller.may_touch_provider(name):
             raise NotFound
         return found[0]
 
-    def page(self, *, limit: int, after: str | None) -> tuple[list[Provider], str | None]:
-        """Return a page of providers by name, and the name that the next begins behind."""
-        return self.providers.page(limit=limit, after=after)
+    def page(self, caller: Caller, *, limit: int, after: str | None) -> tuple[list[Provider], str | None]:
+        """Return a page of providers by name, without those outside the caller's limits, and where the next begins."""
+        found, more = self.providers.page(limit=limit, after=after)
+        return [one for one in found if caller.may_touch_provider(one.name)], more
 
-    def delete(self, name: str) -> Provider:
+    def delete(self, caller: Caller, name: str) -> Provider:
         """Delete a provider with its credential and return what it was. Its tokens stay. Raises NotFound."""
-        deleted = self.providers.delete(name)
+        deleted = self.providers.delete(name) if caller.may_touch_provider(name) else None
         if deleted is None:
             raise NotFound
         return deleted

@@ -16,6 +16,7 @@ from chalicelib.intake.bodies import (
     LONGEST_RECEIPT,
     HandIn,
     ImportIn,
+    PolicyIn,
     ProviderIn,
     RejectedIn,
     TicketIn,
@@ -39,6 +40,7 @@ _rejected = msgspec.json.Decoder(RejectedIn)
 _import = msgspec.json.Decoder(ImportIn)
 _verify = msgspec.json.Decoder(VerifyIn)
 _ticket = msgspec.json.Decoder(TicketIn)
+_policy = msgspec.json.Decoder(PolicyIn)
 _provider = msgspec.json.Decoder(ProviderIn)
 _canonical = msgspec.json.Encoder(order="deterministic")
 
@@ -51,7 +53,7 @@ _MISSING = re.compile(r"^Object missing required field `(?P<name>.*)`$")
 _SHOWABLE = re.compile(rf"[A-Za-z_\-]{{1,{LONGEST_SHOWN_NAME}}}")
 """An unknown member's name comes from outside and could be a secret put in the wrong place, which has digits in it."""
 
-_OUR_PATHS = frozenset({"", ".token", ".credential", ".body", ".body.token"})
+_OUR_PATHS = re.compile(r"(?:\.token|\.credential|\.limits|\.body|\.body\.token|\.statements\[\d+\])?")
 """Where a member can be unknown. A crafted name can look like a path: only these are shown."""
 
 
@@ -91,6 +93,11 @@ def read_provider(raw: bytes) -> ProviderIn:
     if fault := provider_fault(body):
         raise _invalid(*fault)
     return body
+
+
+def read_policy(raw: bytes) -> PolicyIn:
+    """Return the body of `PUT /policies/{group}`. What it says is not looked at yet."""
+    return _read(raw, _policy)
 
 
 def read_rejected(raw: bytes) -> RejectedIn:
@@ -148,7 +155,7 @@ def _translated(message: str) -> InvalidBody:
     """Return msgspec's message as a field and a rule."""
     if unknown := _UNKNOWN.match(message):
         name, path = unknown["name"], unknown["path"] or ""
-        if path not in _OUR_PATHS or not _SHOWABLE.fullmatch(name):
+        if not _OUR_PATHS.fullmatch(path) or not _SHOWABLE.fullmatch(name):
             return _invalid("(a name too strange to repeat)", "unknown field")
         return _invalid(_joined(path.lstrip("."), name), "unknown field")
     found = _AT.match(message)

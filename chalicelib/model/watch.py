@@ -6,8 +6,11 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chalicelib.model.limits import NOWHERE
+
 if TYPE_CHECKING:
     from chalicelib.model.job import Job
+    from chalicelib.model.limits import Reach
 
 TICKET_SECONDS = 60
 """How long a ticket opens a socket."""
@@ -34,7 +37,8 @@ class Watch:
     `person` is the name under which the connection is registered. With scope PERSON it hears of the jobs that the
     person asked for (of an import, not of the tokens that it stored) and, if it `owns` its subject's path, of those
     about the person; with SUBJECT of the latter only; with JOB of `job_id` alone, whose subject the person is.
-    `hands_in` tells whether the person may have asked for jobs about others.
+    `hands_in` tells whether the person may have asked for jobs about others. What is about the person lies within all
+    of `within`, what the person asked for within all of `asked_within`: the caller's limits when the ticket was given.
     """
 
     principal: str
@@ -43,17 +47,26 @@ class Watch:
     job_id: str | None = None
     hands_in: bool = False
     owns: bool = False
+    within: tuple[Reach, ...] = ()
+    asked_within: tuple[Reach, ...] = ()
 
     def hears_of(self, job: Job) -> bool:
         """Tell whether a change of `job` is this connection's to know."""
         match self.scope:
             case Scope.PERSON:
-                asked_for = self.person == job.requester and job.part_of is None
-                return asked_for or (self.owns and self.person == job.subject)
+                return self._asked_for(job) or (self.owns and self._is_about_person(job))
             case Scope.SUBJECT:
-                return self.person == job.subject
+                return self._is_about_person(job)
             case Scope.JOB:
                 return self.job_id == job.id
+
+    def _asked_for(self, job: Job) -> bool:
+        """Tell whether the person asked for a job. One that lies in no place (an import) is its own in any case."""
+        is_own = self.person == job.requester and job.part_of is None
+        return is_own and (job.place is None or all(reach.holds(job.place) for reach in self.asked_within))
+
+    def _is_about_person(self, job: Job) -> bool:
+        return self.person == job.subject and all(reach.holds(job.place or NOWHERE) for reach in self.within)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import BadTicket, NotFound
 from chalicelib.model import notice
+from chalicelib.model.limits import EVERYTHING
 from chalicelib.model.watch import Connection, Scope, Watch
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from chalicelib.model.caller import Caller
     from chalicelib.model.job import Job
+    from chalicelib.model.limits import Reach
     from chalicelib.notify.tell import OpenJobs, Post
 
 LONGEST_MESSAGE = 4_096
@@ -71,16 +73,22 @@ class Usher:
             if not caller.may_see_job(job):
                 raise NotFound
             return Watch(principal=caller.principal, person=job.subject, scope=Scope.JOB, job_id=job.id)
+        person = caller.principal if subject is None else subject
+        tokens = caller.asking("GET", f"/subjects/{person}/tokens")
         if subject is not None:
-            if not caller.may("GET", f"/subjects/{subject}/tokens"):
+            if not tokens.reach.any_of:
                 raise NotFound
-            return Watch(principal=caller.principal, person=subject, scope=Scope.SUBJECT)
+            return Watch(
+                principal=caller.principal, person=subject, scope=Scope.SUBJECT, within=_within(caller, tokens)
+            )
         return Watch(
             principal=caller.principal,
-            person=caller.principal,
+            person=person,
             scope=Scope.PERSON,
             hands_in=caller.may("POST", "/tokens"),
-            owns=caller.may("GET", f"/subjects/{caller.principal}/tokens"),
+            owns=bool(tokens.reach.any_of),
+            within=_within(caller, tokens),
+            asked_within=_within(caller, caller.asking("POST", "/tokens")),
         )
 
 
@@ -127,6 +135,15 @@ class Sockets:
                 reply = notice.fault("unknown_action", 'Send {"action": "snapshot"} or {"action": "ping"}.')
         self.post(connection_id, reply)
         return action
+
+
+def _within(caller: Caller, *others: Caller) -> tuple[Reach, ...]:
+    """Return what a watch is limited to: the ticket's own limits, and those of what it shows where it may show any.
+
+    Raises OutsideLimits where they take too much room.
+    """
+    reaches = (one.kept_reach() for one in (caller, *others) if one.reach.any_of)
+    return tuple(dict.fromkeys(reach for reach in reaches if reach != EVERYTHING))
 
 
 def _action(text: str | None) -> str:

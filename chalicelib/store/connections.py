@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import Unreadable
 from chalicelib.model.clock import SECOND
+from chalicelib.model.limits import reach_from_plain, reach_to_plain
 from chalicelib.model.watch import LONGEST_CONNECTION, Connection, Scope, Watch
 from chalicelib.store import keys
 
@@ -101,6 +102,9 @@ def watch_attributes(watch: Watch) -> dict[str, object]:
         "job_id": watch.job_id,
         "hands_in": watch.hands_in or None,
         "owns": watch.owns or None,
+        # Left out where nothing is limited: what has none of them hears of all that it is about.
+        "within": [reach_to_plain(reach) for reach in watch.within] or None,
+        "asked_within": [reach_to_plain(reach) for reach in watch.asked_within] or None,
     }
 
 
@@ -114,8 +118,10 @@ def watch_from(item: Mapping[str, Any]) -> Watch:
             job_id=item.get("job_id"),
             hands_in=item.get("hands_in", False),
             owns=item.get("owns", False),
+            within=tuple(map(reach_from_plain, item.get("within", ()))),
+            asked_within=tuple(map(reach_from_plain, item.get("asked_within", ()))),
         )
     except KeyError as missing:
         raise Unreadable(f"a watch without {missing}") from None
     except ValueError:  # its text quotes what was stored, and the log must not
-        raise Unreadable("a watch with a scope that this version does not know") from None
+        raise Unreadable("a watch with a scope or limits that this version does not know") from None

@@ -71,9 +71,20 @@ def branch_key(environment: str, domain: str, version: int) -> dict[str, object]
     return {"pk": branch_partition(environment, domain), "sk": f"VERSION#{version:010d}"}
 
 
+POLICIES = "POLICIES"
+"""The partition of all policies: a few dozen, listed by one Query. Authorizers read those of a caller's groups once a
+minute and process, half a unit for each 4 KB, so the 3,000 units a second of a partition carry 36,000 processes whose
+callers are in ten groups each. IAM policies can name it: who may write here decides who may do what."""
+
+
 def policy_key(group: str) -> dict[str, object]:
     """Find a group's policy."""
-    return {"pk": f"POLICY#{group}", "sk": "POLICY"}
+    return {"pk": POLICIES, "sk": f"POLICY#{group}"}
+
+
+def policy_group(item: Mapping[str, Any]) -> str:
+    """Return the group that a policy's item is of."""
+    return str(item["sk"]).removeprefix("POLICY#")
 
 
 PROVIDERS = "PROVIDERS"

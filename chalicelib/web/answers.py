@@ -12,6 +12,7 @@ from chalicelib.model.clock import rfc3339
 from chalicelib.model.imports import LARGEST_UPLOAD, refusal_view
 from chalicelib.model.job import Job, job_links, job_view
 from chalicelib.model.listing import cursor_to_text
+from chalicelib.model.policy import policy_view
 from chalicelib.model.provider import Provider, provider_view
 from chalicelib.model.token import Token, token_view
 from chalicelib.web.problems import RETRY_AFTER, SECURITY_HEADERS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.collect.read import Collected
     from chalicelib.model.imports import Refusal, Upload
     from chalicelib.model.listing import Position, Wanted
+    from chalicelib.model.policy import PolicyRecord
     from chalicelib.model.receipt import Verdict
 
 RECEIPT_KEYS_SECONDS = 300
@@ -86,6 +88,16 @@ def provider(of: Provider) -> Response:
 def providers(listed: Sequence[Provider], after: str | None) -> Response:
     """Answer with a page of providers and the cursor of the next, null at the end."""
     return ok({"items": [provider_view(one) for one in listed], "cursor": cursor_text(after)})
+
+
+def policy(of: PolicyRecord) -> Response:
+    """Answer with a group's policy."""
+    return ok(policy_view(of))
+
+
+def policies(listed: Sequence[PolicyRecord], after: str | None) -> Response:
+    """Answer with a page of policies and the cursor of the next, null at the end."""
+    return ok({"items": [policy_view(one) for one in listed], "cursor": cursor_text(after)})
 
 
 def upload(of: Upload) -> Response:

@@ -13,9 +13,18 @@ from typing import Any
 import msgspec
 
 from chalicelib.collect.lists import EXAMINED
-from chalicelib.intake.bodies import LARGEST_BODY, HandIn, ImportIn, ProviderIn, RejectedIn, TicketIn, VerifyIn
+from chalicelib.intake.bodies import (
+    LARGEST_BODY,
+    HandIn,
+    ImportIn,
+    PolicyIn,
+    ProviderIn,
+    RejectedIn,
+    TicketIn,
+    VerifyIn,
+)
 from chalicelib.model.imports import LARGEST_LINES, LARGEST_UPLOAD, MOST_LINES
-from chalicelib.web import parameters, receipt_shapes, shapes
+from chalicelib.web import parameters, policy_shapes, receipt_shapes, shapes
 from chalicelib.web.problems import phrase
 from chalicelib.web.requests import NDJSON
 
@@ -28,6 +37,7 @@ _STRUCTS = (
     VerifyIn,
     TicketIn,
     ProviderIn,
+    PolicyIn,
     shapes.Accepted,
     shapes.TokenRecord,
     shapes.TokenPage,
@@ -41,6 +51,8 @@ _STRUCTS = (
     shapes.Ticket,
     shapes.Provider,
     shapes.ProviderPage,
+    policy_shapes.Policy,
+    policy_shapes.PolicyPage,
     shapes.Health,
     shapes.Problem,
 )
@@ -103,6 +115,7 @@ def _paths(schema: Schemas) -> dict[str, Any]:
         **_subject_paths(schema),
         **_job_paths(schema),
         **_provider_paths(schema),
+        **_policy_paths(schema),
         **_import_paths(schema),
         **_receipt_paths(schema),
         **_other_paths(schema),
@@ -237,6 +250,35 @@ def _provider_paths(schema: Schemas) -> dict[str, Any]:
             ),
             "delete": _operation(
                 "deleteProvider", "Delete a provider; its tokens are not refreshed any more (administrators)", one
+            ),
+        },
+    }
+
+
+def _policy_paths(schema: Schemas) -> dict[str, Any]:
+    one = {"200": _ok(schema[policy_shapes.Policy], "The policy.")}
+    locked_out = (HTTPStatus.CONFLICT,)
+    return {
+        "/policies": {
+            "get": _operation(
+                "listPolicies",
+                "List the groups' policies (administrators)",
+                {"200": _ok(schema[policy_shapes.PolicyPage], "By group.")},
+                parameters=[parameters.limit(), parameters.cursor()],
+            ),
+        },
+        "/policies/{group}": {
+            "parameters": [parameters.group()],
+            "get": _operation("showPolicy", "Show a group's policy (administrators)", one),
+            "put": _operation(
+                "putPolicy",
+                "Give a group its policy, whole (administrators)",
+                one,
+                (*_BODY, *locked_out),
+                body=schema[PolicyIn],
+            ),
+            "delete": _operation(
+                "deletePolicy", "Delete a policy: its group may do nothing any more (administrators)", one, locked_out
             ),
         },
     }

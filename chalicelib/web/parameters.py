@@ -43,6 +43,12 @@ def provider_name() -> dict[str, Any]:
     return {**provider(), "name": "name", "description": "As tokens of it are handed in, e.g. `google`."}
 
 
+def group() -> dict[str, Any]:
+    """Describe a group in the path of its policy."""
+    schema = {"type": "string", "pattern": names.GROUP_PATTERN, "maxLength": names.GROUP_LENGTH}
+    return _in_path("group", "As bearer tokens name it.", schema)
+
+
 def environment() -> dict[str, Any]:
     """Describe the environment of a subject's tokens."""
     schema = {"type": "string", "pattern": names.ENVIRONMENT_PATTERN, "default": "default"}

@@ -27,6 +27,7 @@ STATUSES: Mapping[type[errors.CloakroomError], HTTPStatus] = {
     errors.TooShortLived: HTTPStatus.CONFLICT,
     errors.IllegalTransition: HTTPStatus.CONFLICT,
     errors.NotRefreshable: HTTPStatus.CONFLICT,
+    errors.WouldLockOut: HTTPStatus.CONFLICT,
     errors.Gone: HTTPStatus.GONE,
     errors.KeyGone: HTTPStatus.GONE,
     errors.Conflict: HTTPStatus.SERVICE_UNAVAILABLE,

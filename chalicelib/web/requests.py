@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib.errors import Forbidden, InvalidParameter, NotFound, Unauthorized, WrongMediaType
 from chalicelib.model import names
 from chalicelib.model.caller import Caller
 from chalicelib.model.clock import SECOND
+from chalicelib.model.decision import bound
 from chalicelib.model.job import Status, Type
 from chalicelib.model.listing import Position, Wanted, cursor_from_text
-from chalicelib.model.policy import from_compact
+from chalicelib.model.policy import IN_TABLE, from_compact
 from chalicelib.model.token import DEFAULT_SCOPE_NAME, Owner, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from chalicelib.model.policy import Policy
 
 N = TypeVar("N", Status, Type)
 
@@ -37,35 +41,51 @@ _ID = re.compile(r"[a-z2-7]{26}")
 _WHOLE = re.compile(r"[0-9]{1,9}")
 
 
-def caller_of(context: Mapping[str, Any], now: int) -> Caller:
+def caller_of(context: Mapping[str, Any], now: int, policies_of: Callable[[Sequence[str]], Sequence[Policy]]) -> Caller:
     """Return who is asking, as the authorizer said.
 
-    Raises Unauthorized when the bearer token has expired since: API Gateway keeps the authorizer's answer for up to
-    300 seconds, whatever the token says.
+    A caller whose statements do not fit the authorizer's answer has them read from the table by `policies_of`, which
+    may raise Unavailable. Raises Unauthorized when the bearer token has expired since: API Gateway keeps the
+    authorizer's answer for up to 300 seconds, whatever the token says.
     """
     authorizer = context.get("authorizer") or {}
     try:
+        principal, grants = authorizer["principal"], authorizer["grants"]
+        groups = tuple(filter(None, str(authorizer.get("groups", "")).split(",")))
         caller = Caller(
-            principal=authorizer["principal"],
-            statements=from_compact(authorizer["grants"]),
+            principal=principal,
+            statements=() if grants == IN_TABLE else from_compact(grants, groups),
             expires_at=int(authorizer["exp"]),
-            groups=tuple(filter(None, str(authorizer.get("groups", "")).split(","))),
+            groups=groups,
             issuer=str(authorizer.get("issuer", "")),
             client=str(authorizer.get("client", "")),
             token_id=str(authorizer.get("token_id", "")),
             # An answer that is not dated is as old as can be: whatever asks for a younger one finds out for itself.
             admitted_at=int(authorizer.get("at", 0)),
             address=str((context.get("identity") or {}).get("sourceIp", "")),
+            claims=_claims(authorizer.get("claims")),
         )
     except (KeyError, ValueError, TypeError):
         raise Unauthorized from None
     if (caller.expires_at + EXPIRY_LEEWAY) * SECOND <= now:
         raise Unauthorized
-    return caller
+    if grants != IN_TABLE:
+        return caller
+    stored = [one for policy in policies_of(groups) if policy.group in groups for one in policy.statements]
+    return replace(caller, statements=bound(stored, principal, caller.claims))
 
 
-def allow(caller: Caller, method: str, route: str, parameters: Mapping[str, str]) -> None:
-    """Raise Forbidden unless the caller may use `method` on a route with these path parameters.
+def _claims(text: object) -> dict[str, str]:
+    """Read the claims that the caller's policies name. Raises ValueError."""
+    claims = json.loads(str(text)) if text else {}
+    if not isinstance(claims, dict) or not all(isinstance(value, str) for value in claims.values()):
+        raise ValueError("claims are texts by name")
+    return claims
+
+
+def allow(caller: Caller, method: str, route: str, parameters: Mapping[str, str]) -> Caller:
+    """Return the caller as of this request (`Caller.asking`); raise Forbidden where it may not use `method` on a route
+    with these path parameters.
 
     The gateway decided on the path as it was written; this decides on what it means: decoded once, so that a Deny
     cannot be dodged by a spelling. (`chalice local` knows no Deny at all.)
@@ -76,8 +96,10 @@ def allow(caller: Caller, method: str, route: str, parameters: Mapping[str, str]
             path = path.replace("{" + parameter + "}", names.decode_segment(value))
         except ValueError:
             raise NotFound from None
-    if not caller.may(method, path):
+    asking = caller.asking(method, path)
+    if not asking.reach.any_of:
         raise Forbidden
+    return asking
 
 
 def media_type(request: Any) -> str:
@@ -120,6 +142,11 @@ def name(what: str, value: str, fault_of: Callable[[str], str | None]) -> str:
 def provider_name(value: str) -> str:
     """Return a provider's name from a path. Raises InvalidParameter."""
     return name("name", value, names.provider_fault)
+
+
+def group_name(value: str) -> str:
+    """Return a group's name from a path. Raises InvalidParameter."""
+    return name("group", value, names.group_fault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +245,11 @@ class Query:
             raise invalid(what, f"a whole number from {least} to {most}")
         return int(text)
 
-    def cursor(self) -> str | None:
-        """Return the provider behind which a page begins. Raises InvalidParameter for a cursor that we did not give."""
+    def cursor(self, fault_of: Callable[[str], str | None] = names.provider_fault) -> str | None:
+        """Return the provider behind which a page begins, or another name by its `fault_of`.
+
+        Raises InvalidParameter for a cursor that we did not give.
+        """
         text = self.given.get("cursor")
         if text is None:
             return None
@@ -227,7 +257,7 @@ class Query:
             after = _cursor(text)
         except ValueError:
             raise invalid("cursor", "one that this service gave") from None
-        if names.provider_fault(after):
+        if fault_of(after):
             raise invalid("cursor", "one that this service gave")
         return after
 

@@ -109,6 +109,14 @@ class CollectedToken(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     expires_in: Annotated[int, Meta(ge=0)] | msgspec.UnsetType = msgspec.UNSET
 
 
+class Limits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where Allow statements hold; a kind that is left out is not limited."""
+
+    environments: list[str] | msgspec.UnsetType = msgspec.UNSET
+    domains: list[str] | msgspec.UnsetType = msgspec.UNSET
+    providers: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
 class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What a job is about, without anything secret: of one token, which and whose; of an import, whence its lines."""
 
@@ -131,6 +139,9 @@ class JobInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     )
     source: Literal["body", "upload"] | msgspec.UnsetType = msgspec.UNSET
     bytes: int | msgspec.UnsetType = msgspec.UNSET
+    limits: Annotated[list[Limits], Meta(description="What an import's lines must lie within one of.")] | (
+        msgspec.UnsetType
+    ) = msgspec.UNSET
 
 
 class Progress(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

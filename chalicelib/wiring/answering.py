@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.intake.control import Control
     from chalicelib.intake.delete import Deletion
     from chalicelib.intake.imports import Reception
+    from chalicelib.intake.policies import Rulebook
     from chalicelib.intake.providers import Registrar
     from chalicelib.intake.receipts import Notary
     from chalicelib.notify.sockets import Sockets, Usher
@@ -99,6 +100,13 @@ class Answering(Stores):
         from chalicelib.intake.providers import Registrar  # noqa: PLC0415
 
         return Registrar(providers=self.providers, sealer=self.sealer, outside=self.outside, now=system.now)
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        """Gives groups their policies."""
+        from chalicelib.intake.policies import Rulebook  # noqa: PLC0415
+
+        return Rulebook(policies=self.policies)
 
     @cached_property
     def reception(self) -> Reception:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from chalice.app import Response
 
 import app as module
+from chalicelib.model.decision import FAMILIES, UNPLACED
 from chalicelib.web.openapi import document
 from chalicelib.web.problems import answered, settled
 from tests.guards.project import CONFIG, README, ROOT
@@ -37,6 +41,30 @@ def test_every_route_but_two_has_the_authorizer(route: str) -> None:
 
     assert (authorizer is None) == (route in OPEN_TO_ALL)
     assert authorizer is None or authorizer.name == "authorize"
+
+
+@pytest.mark.parametrize("route", sorted(set(ROUTES) - OPEN_TO_ALL))
+def test_every_view_that_needs_a_bearer_decides_for_itself(route: str) -> None:
+    """The gateway's policy may be coarse, and is up to 300 s old: no Allow of its goes unchecked."""
+    view = ROUTES[route].view_function.__wrapped__
+    tree = ast.parse(textwrap.dedent(inspect.getsource(view)))
+    (function,) = tree.body
+    assert isinstance(function, ast.FunctionDef)
+    statements = [one for one in function.body[1:] if not isinstance(one, ast.ImportFrom)]
+
+    called = {
+        node.func.id for node in ast.walk(statements[0]) if isinstance(node, ast.Call) and hasattr(node.func, "id")
+    }
+
+    assert "_asked" in called
+
+
+def test_every_family_of_routes_is_known_and_none_begins_with_another() -> None:
+    families = {path.split("/")[1] for path in (route.split()[1] for route in set(ROUTES) - OPEN_TO_ALL)}
+
+    assert families <= set(FAMILIES)
+    assert not [(one, other) for one in FAMILIES for other in FAMILIES if one != other and one.startswith(other)]
+    assert set(FAMILIES) >= UNPLACED
 
 
 @pytest.mark.parametrize("route", ROUTES)

@@ -49,9 +49,15 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
     "api_handler": {
         ("dynamodb:PutItem", "Table.Arn"): "accept a token, issue a ticket, leave a deletion's job, add a branch key",
         ("dynamodb:GetItem", "Table.Arn"): "show and collect by id and by place, find a branch key's version, health",
-        ("dynamodb:DeleteItem", "Table.Arn"): "delete a provider",
-        ("dynamodb:BatchGetItem", "Table.Arn"): "read the jobs that an index names, the tokens of places",
-        ("dynamodb:Query", "Table.Arn"): "list a subject's tokens, list providers, find the newest branch key",
+        ("dynamodb:DeleteItem", "Table.Arn"): "delete a provider or a policy",
+        (
+            "dynamodb:BatchGetItem",
+            "Table.Arn",
+        ): "read the jobs that an index names, the tokens of places, policies that do not fit the context",
+        (
+            "dynamodb:Query",
+            "Table.Arn",
+        ): "list a subject's tokens, list providers and policies, find the newest branch key",
         ("dynamodb:Query", JOBS_OF_SUBJECT): "list the jobs about a subject",
         ("dynamodb:Query", JOBS_OF_TYPE): "list all jobs, or those of a type",
         ("dynamodb:Query", UNSUCCESSFUL_JOBS): "list what failed or was cancelled",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,10 +85,11 @@ def test_a_consumer_is_told_everything_that_it_may_do(verifier: Verifier, log: L
         "groups": "consumer",
         "exp": str(NOW + 600),
         "at": str(NOW),
-        "grants": '[["+","GET","/subjects/${principal}/*","/tokens/*","/jobs/*","/receipts/jwks.json"],'
-        '["+","DELETE","/tokens/*"],["+","POST","/tickets","/jobs/*","/tokens/*/refresh","/tokens/*/rejected"]]',
+        "grants": '[[],["+","GET",[0,0],"/subjects/${principal}/*","/tokens/*","/jobs/*","/receipts/jwks.json"],'
+        '["+","DELETE",[0,1],"/tokens/*"],["+","POST",[0,2],"/tickets","/jobs/*","/tokens/*/refresh","/tokens/*/rejected"]]',
     }
-    assert log.facts == [{"outcome": "admitted", "principal": subject, "token_id": "token-1", "groups": "consumer"}]
+    about = {"principal": subject, "token_id": "token-1", "groups": "consumer", "form": "exact"}
+    assert log.facts == [{"outcome": "admitted", **about}]
 
 
 def test_the_answer_is_the_same_for_every_request_of_a_token(verifier: Verifier, log: Log) -> None:
@@ -105,7 +107,7 @@ def test_the_answer_is_the_same_for_every_request_of_a_token(verifier: Verifier,
 def test_what_the_context_carries_is_read_back_by_the_service(verifier: Verifier, log: Log) -> None:
     result = answer(bearer(groups="producer"), ARN, verifier, policies_of, log=log)
 
-    assert from_compact(result["context"]["grants"]) == POLICIES["producer"].statements
+    assert from_compact(result["context"]["grants"], ["producer"]) == POLICIES["producer"].statements
     assert all(isinstance(value, str) for value in result["context"].values())
 
 
@@ -201,17 +203,104 @@ def test_a_policy_of_a_group_that_the_caller_is_not_in_does_not_count(verifier: 
     assert result == DENIED
 
 
-def test_an_answer_beyond_the_gateways_limit_is_a_deny(verifier: Verifier, log: Log) -> None:
-    paths = tuple(f"/path-{number}/${{principal}}/{number}" for number in range(30))
-    wide = Policy(
-        group="consumer",
-        statements=(Statement(effect="Allow", methods=("GET", "POST", "PUT"), paths=paths),),
+def many(count: int, paths: int, *, effect: str = "Allow") -> list[Policy]:
+    """Return the policies of `count` groups, none of whose paths another covers."""
+    return [
+        parse_policy(
+            {
+                "group": f"group-{number}",
+                "statements": [
+                    {
+                        "effect": "Allow",
+                        "methods": ["GET"],
+                        "paths": [f"/tokens/{number}/{'x' * 60}/{path}" for path in range(paths)],
+                    },
+                    {"effect": effect, "methods": ["DELETE"], "paths": [f"/subjects/{number}/tokens/*"]},
+                ],
+            }
+        )
+        for number in range(count)
+    ]
+
+
+def answered(verifier: Verifier, log: Log, policies: list[Policy], **changes: object) -> dict[str, Any]:
+    header = bearer(groups=[policy.group for policy in policies], **changes)
+    result = answer(header, ARN, verifier, lambda _: policies, log=log)
+    assert len(json.dumps(result)) <= ANSWER_BYTES
+    return result
+
+
+def test_what_two_groups_say_is_said_once_where_it_would_not_fit_twice(verifier: Verifier, log: Log) -> None:
+    one = many(1, 10)[0].statements[0]
+    policies = [Policy(group=f"g{n}", statements=(replace(one, paths=one.paths[n:], group=f"g{n}"),)) for n in range(5)]
+
+    result = answered(verifier, log, policies)
+
+    assert log.facts[-1]["form"] == "reduced"
+    assert from_compact(result["context"]["grants"], [f"g{n}" for n in range(5)]) == policies[0].statements
+
+
+def test_statements_that_do_not_fit_are_left_for_the_service_to_read(verifier: Verifier, log: Log) -> None:
+    result = answered(verifier, log, many(2, 14))
+
+    assert result["context"]["grants"] == "table"
+    assert log.facts[-1]["form"] == "table"
+    assert f"{BASE}/GET/tokens/1/{'x' * 60}/13" in result["policyDocument"]["Statement"][0]["Resource"]
+
+
+def test_a_policy_that_does_not_fit_speaks_of_families_and_keeps_its_denies(verifier: Verifier, log: Log) -> None:
+    result = answered(verifier, log, many(30, 32, effect="Deny"))
+
+    allowed, denied = result["policyDocument"]["Statement"]
+    assert allowed["Resource"] == [f"{BASE}/GET/tokens*"]
+    assert denied["Resource"] == [f"{BASE}/DELETE/subjects/{number}/tokens/*" for number in range(30)]
+    assert (result["context"]["grants"], log.facts[-1]["form"]) == ("table", "coarse")
+
+
+def test_200_groups_fit_unless_their_names_alone_do_not(verifier: Verifier, log: Log) -> None:
+    policies = many(200, 32, effect="Deny")
+
+    answered(verifier, log, policies)
+    assert log.facts[-1]["form"] == "coarse"
+    renamed = [replace(policy, group=f"{policy.group}-{'x' * 50}") for policy in policies]
+    header = bearer(groups=[])
+
+    lengthy = answer(header, ARN, Anybody(verifier, [policy.group for policy in renamed]), lambda _: renamed, log=log)
+
+    assert lengthy == DENIED
+    assert log.facts[-1]["code"] == "too_large"
+
+
+@dataclass
+class Anybody:
+    """A verifier whose callers are in groups that no token of 8 KB could name."""
+
+    verifier: Verifier
+    groups: list[str]
+
+    def verify(self, header: str | None) -> Any:
+        return replace(self.verifier.verify(header), groups=tuple(self.groups))
+
+
+def test_claims_are_written_in_and_those_that_are_named_are_told(verifier: Verifier, log: Log) -> None:
+    own = parse_policy(
+        {
+            "group": "consumer",
+            "statements": [
+                {"effect": "Allow", "methods": ["GET"], "paths": ["/subjects/${claims.customer}/*"]},
+                {"effect": "Deny", "methods": ["GET"], "paths": ["/subjects/${claims.missing}/jobs"]},
+            ],
+            "limits": {"domains": ["${claims.shop}"]},
+        }
     )
 
-    result = answer(bearer(), ARN, verifier, lambda _: [wide], log=log)
+    result = answered(verifier, log, [own], customer="crm|7", shop="shoes", other="x")
 
-    assert result == DENIED
-    assert log.facts[0]["code"] == "too_large"
+    allowed, denied = result["policyDocument"]["Statement"]
+    assert allowed["Resource"] == [f"{BASE}/GET/subjects/crm|7/*", f"{BASE}/GET/subjects/crm%7C7/*"]
+    assert denied["Resource"] == [f"{BASE}/GET/subjects/*/jobs"]
+    assert json.loads(result["context"]["claims"]) == {"customer": "crm|7", "shop": "shoes"}
+    assert json.loads(result["context"]["grants"])[0] == [{"domains": ["shoes"]}]
 
 
 def test_the_longest_subject_in_every_default_group_fits(verifier: Verifier, log: Log) -> None:

@@ -244,3 +244,12 @@ def test_extensions_that_must_be_understood_are_refused(verifier: Verifier, exte
     token = assemble({"alg": "RS256", "kid": "rsa-1", **extension}, claims(), b"x")
 
     assert refused(verifier, token) == "critical"
+
+
+def test_claims_that_a_policy_may_name_are_texts_that_could_be_subjects(verifier: Verifier) -> None:
+    given = {"shop": "shoes-1", "n": 7, "listed": ["a"], "text": "two words", "star": "*", "path": "a/b", "a.b": "c"}
+
+    found = verifier.verify(f"Bearer {sign(claims(**given, **{'https://x/y': 'z', '_a': 'b', 'k' * 65: 'c'}))}")
+
+    assert isinstance(found, Caller)
+    assert dict(found.claims) == {"sub": "auth0|5f7c8ec7c33c6c004bbafe82", "jti": "token-1", "shop": "shoes-1"}

@@ -163,7 +163,7 @@ FAULTS: list[tuple[dict[str, object], str]] = [
     ({"principal_prefix": "x" * 33}, "ISSUERS[0].principal_prefix must be a text of 1 to 32 printable"),
     ({"principals": True}, "ISSUERS[0].principals must be `shared`, or left out"),
     ({"claims": "tenant"}, "ISSUERS[0].claims must be an object of our names and their claims"),
-    ({"claims": {"a-b": "tenant"}}, "ISSUERS[0].claims must have names of our own of 1 to 32 characters"),
+    ({"claims": {"a-b": "tenant"}}, "ISSUERS[0].claims must have names of our own of 1 to 64 characters"),
     ({"claims": ["https://example.com/tenant"]}, "ISSUERS[0].claims must have names of our own"),
     ({"claims": {"tenant": []}}, "ISSUERS[0].claims must not be an empty list"),
 ]

@@ -11,6 +11,7 @@ from chalicelib.errors import BodyTooLarge, FileMissing, IdempotencyKeyReused, I
 from chalicelib.intake.imports import Reception
 from chalicelib.model.clock import SECOND
 from chalicelib.model.imports import file_key
+from chalicelib.model.limits import Limits, Reach
 from tests.chalicelib.examples import HOOK, JANE, NOW, Facts, an_id
 from tests.chalicelib.process.many import Shelf
 
@@ -180,3 +181,17 @@ def test_a_file_stays_when_its_import_is_asked_for_again_or_refused(reception: R
     with pytest.raises(IdempotencyKeyReused):
         reception.accept_upload(uploads[1].id, requester=HOOK, idempotency_key="k")
     assert len(shelf.kept) == 2
+
+
+def test_what_an_import_is_limited_to_is_kept_with_its_job(reception: Reception, book: Book) -> None:
+    within = Reach((Limits(domains=("shop",)), Limits(providers=("google",))))
+
+    limited, _ = reception.accept_lines(b"{}", requester=HOOK, idempotency_key=None, within=within)
+    free, _ = reception.accept_lines(b"{}", requester=HOOK, idempotency_key=None)
+
+    assert limited.input == {
+        "source": "body",
+        "bytes": 2,
+        "limits": [{"domains": ["shop"]}, {"providers": ["google"]}],
+    }
+    assert free.input == {"source": "body", "bytes": 2}

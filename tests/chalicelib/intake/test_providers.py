@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.errors import AddressRefused, Conflict, InvalidBody, NotFound, NotSent
+from chalicelib.errors import AddressRefused, Conflict, InvalidBody, NotFound, NotSent, OutsideLimits
 from chalicelib.intake.providers import RACES, Registrar
 from chalicelib.intake.reading import read_provider
+from chalicelib.model.limits import Limits, Reach
 from chalicelib.model.provider import Credential, Provider, sealed_under
 from chalicelib.outbound.http import Answer
 from tests.chalicelib.examples import NOW, Clock
@@ -17,6 +18,7 @@ from tests.chalicelib.model.test_caller import caller
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chalicelib.model.caller import Caller
     from chalicelib.model.token import Place
 
 ROOT = caller("root", "admin")
@@ -122,7 +124,7 @@ def test_a_provider_is_set_up_with_its_credential_sealed_under_its_name(registra
     assert (provider.has_credential, provider.rotates, provider.parameters) == (True, True, {"audience": "shop"})
     place, item_id = sealed_under("google")
     assert shelf.kept["google"][1] == Wax().seal(Credential(secret="first-secret").to_bytes(), place, item_id)[0]
-    assert registrar.show("google") == provider
+    assert registrar.show(ROOT, "google") == provider
 
 
 def test_put_again_it_is_replaced_whole_and_a_credential_left_out_is_kept(registrar: Registrar, shelf: Shelf) -> None:
@@ -235,7 +237,7 @@ def test_a_removed_credential_does_not_come_back_by_a_change_that_was_under_way(
 
     def remove() -> None:
         if next(once, False):
-            registrar.delete("google")
+            registrar.delete(ROOT, "google")
 
     shelf.before_put = remove
     with pytest.raises(InvalidBody, match="credential: required"):
@@ -263,16 +265,45 @@ def test_a_change_that_is_overtaken_again_and_again_gives_up(registrar: Registra
 def test_a_deleted_provider_is_shown_once_more_and_then_gone(registrar: Registrar) -> None:
     provider = registrar.put(ROOT, "google", body())
 
-    assert registrar.delete("google") == provider
+    assert registrar.delete(ROOT, "google") == provider
     for verb in (registrar.show, registrar.delete):
         with pytest.raises(NotFound):
-            verb("google")
+            verb(ROOT, "google")
 
 
 def test_providers_are_listed(registrar: Registrar) -> None:
     for name in ("b", "a"):
         registrar.put(ROOT, name, body())
 
-    listed, after = registrar.page(limit=1, after=None)
+    listed, after = registrar.page(ROOT, limit=1, after=None)
 
     assert ([one.name for one in listed], after) == (["a"], "a")
+
+
+def limited(**limits: tuple[str, ...]) -> Caller:
+    return replace(ROOT, reach=Reach((Limits(**limits),)))
+
+
+def test_who_is_limited_to_a_provider_comes_near_no_other(registrar: Registrar) -> None:
+    mine = limited(providers=("mine",))
+    for name in ("mine", "other"):
+        registrar.put(ROOT, name, body())
+
+    assert registrar.put(mine, "mine", body()).rev == 2
+    assert registrar.show(mine, "mine").name == "mine"
+    assert [one.name for one in registrar.page(mine, limit=10, after=None)[0]] == ["mine"]
+    with pytest.raises(OutsideLimits, match="name: outside what your groups' policies are limited to"):
+        registrar.put(mine, "other", body())
+    for verb in (registrar.show, registrar.delete):
+        with pytest.raises(NotFound):
+            verb(mine, "other")
+    assert registrar.show(ROOT, "other").rev == 1
+
+
+def test_who_is_limited_to_a_domain_reaches_no_provider_for_each_counts_in_all(registrar: Registrar) -> None:
+    registrar.put(ROOT, "google", body())
+
+    for caller_of_a_domain in (limited(domains=("shop",)), limited(environments=("test",), providers=("google",))):
+        assert registrar.page(caller_of_a_domain, limit=10, after=None)[0] == []
+        with pytest.raises(OutsideLimits):
+            registrar.put(caller_of_a_domain, "google", body())

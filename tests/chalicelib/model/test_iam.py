@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.model import names
+from chalicelib.model.decision import allows
 from chalicelib.model.iam import iam_statements, spellings
-from chalicelib.model.policy import Statement, allows
+from chalicelib.model.policy import METHODS, Statement
 from tests.chalicelib.model.groups import GROUPS as POLICIES
+from tests.chalicelib.model.groups import one
 
 BASE = "arn:aws:execute-api:eu-central-1:123456789012:abcdefghij/api"
 JANE = "waad|jane+shop@example.com"
@@ -79,10 +81,18 @@ def test_an_explicit_deny_is_written_beside_the_allows() -> None:
     assert statements[1] == {
         "Action": "execute-api:Invoke",
         "Effect": "Deny",
-        "Resource": [f"{BASE}/*/tokens/*/secret", f"{BASE}/*/subjects/*/secret"],
+        "Resource": [f"{BASE}/{method}/{family}/*/secret" for family in ("tokens", "subjects") for method in METHODS],
     }
     assert not gateway_allows(statements, "GET", "/tokens/t1/secret")
     assert gateway_allows(statements, "GET", "/tokens/t1")
+
+
+def test_any_method_on_a_path_is_no_other_path() -> None:
+    """To IAM a `*` before `/tokens` is `GET/subjects/jane`, too."""
+    statements = [one("Allow", ["GET"], "/subjects/*"), one("Deny", ["*"], "/tokens")]
+
+    assert gateway_allows(iam_statements(statements, JANE, BASE), "GET", "/subjects/jane/tokens")
+    assert not gateway_allows(iam_statements([one("Allow", ["*"], "/tokens")], JANE, BASE), "GET", "/subjects/j/tokens")
 
 
 @pytest.mark.parametrize("principal", ["*", "?", "${aws:username}", "a/b", "", "jané", "x" * 129])

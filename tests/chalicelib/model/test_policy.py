@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.model import names
-from chalicelib.model.policy import (
-    Statement,
-    allows,
-)
+from chalicelib.model.decision import allows
 from tests.chalicelib.model.groups import GROUPS, one
+
+if TYPE_CHECKING:
+    from chalicelib.model.policy import Statement
 
 PRODUCER, CONSUMER, ADMIN = (GROUPS[name].statements for name in ("producer", "consumer", "admin"))
 JANE = "auth0|5f7c8ec7c33c6c004bbafe82"

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from chalicelib.errors import BadTicket, NotFound
 from chalicelib.model.clock import SECOND
+from chalicelib.model.limits import Limits, Reach
+from chalicelib.model.policy import parse_policy
 from chalicelib.model.watch import Scope
 from chalicelib.notify.sockets import Sockets, Usher
 from chalicelib.store.connections import Connections
 from chalicelib.store.open_jobs import OpenJobs
 from chalicelib.store.tickets import Tickets
-from tests.chalicelib.examples import HOOK, JANE, NOW, a_deposit, a_watch, an_id
+from tests.chalicelib.examples import HOOK, JANE, NOW, a_deposit, a_place, a_watch, an_id
 from tests.chalicelib.model.test_caller import caller
 
 if TYPE_CHECKING:
@@ -190,3 +193,33 @@ def test_anything_else_is_answered_by_what_may_be_said_and_not_repeated(
             },
         )
     ]
+
+
+def test_a_ticket_keeps_what_its_caller_is_limited_to(usher: Usher, sockets: Sockets, table: Table) -> None:
+    every = {"effect": "Allow", "methods": ["*"], "paths": ["/*"]}
+    shop = parse_policy({"group": "g", "statements": [every], "limits": {"domains": ["shop"]}})
+    who = replace(caller(JANE), statements=shop.statements).asking("POST", "/tickets")
+    reach = (Reach((Limits(domains=("shop",)),)),)
+
+    own = sockets.join("c1", ticket(usher, who))
+    subjects = sockets.join("c2", ticket(usher, who, subject="john"))
+
+    assert (own.within, own.asked_within) == (reach, reach)
+    assert (subjects.within, subjects.asked_within) == (reach, ())
+    assert [found.watch for found in Connections(table).of("john", NOW)] == [subjects]
+
+
+def test_a_ticket_of_who_is_not_limited_keeps_no_limits(usher: Usher, sockets: Sockets) -> None:
+    watch = sockets.join("c1", ticket(usher, caller(JANE, "consumer").asking("POST", "/tickets")))
+
+    assert (watch.within, watch.asked_within) == ((), ())
+
+
+def test_a_snapshot_shows_nothing_outside_a_watchs_limits(jobs: Jobs, table: Table) -> None:
+    for number, domain in enumerate(("shop", "office")):
+        assert jobs.accept(a_deposit(number, place=a_place(domain=domain))) is None
+    watch = a_watch(owns=True, within=(Reach((Limits(domains=("shop",)),)),))
+
+    found, _ = OpenJobs(table).heard_by(watch, limit=10)
+
+    assert [job.place.domain for job in found if job.place] == ["shop"]

@@ -105,7 +105,7 @@ def test_a_connection_that_does_not_parse_is_set_aside_and_stops_nobody(
     assert (posts.to("jane"), posts.to("john")) == ([f"{an_id(1)}:1"], [f"{an_id(2)}:1"])
     assert {
         "event": "connection.unreadable",
-        "reason": "a watch with a scope that this version does not know",
+        "reason": "a watch with a scope or limits that this version does not know",
     } in facts.heard
 
 

@@ -27,7 +27,7 @@ def test_the_keys_are_these_for_ever() -> None:
         "sk": "PROVIDER#google",
     }
     assert keys.branch_key("production", "shop", 7) == {"pk": "BRANCH#production#shop", "sk": "VERSION#0000000007"}
-    assert keys.policy_key("consumer") == {"pk": "POLICY#consumer", "sk": "POLICY"}
+    assert keys.policy_key("consumer") == {"pk": "POLICIES", "sk": "POLICY#consumer"}
     assert keys.watch_key("jane", "c1") == {"pk": "WATCH#jane", "sk": "CONNECTION#c1"}
     assert keys.connection_key("c1") == {"pk": "CONNECTION#c1", "sk": "CONNECTION"}
 

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.errors import Unreadable
+from chalicelib.errors import Conflict, Unreadable
+from chalicelib.model.clock import SECOND
+from chalicelib.model.policy import PolicyFault, policy_to_plain
 from chalicelib.store import keys
 from chalicelib.store import policies as module
 from chalicelib.store.policies import KEEP_SECONDS, Policies
@@ -32,8 +34,8 @@ class CountedTable:
             self.asked.append(len(wanted))
         return self._inner.get_many(wanted)
 
-    def put(self, *arguments: Any) -> None:
-        self._inner.put(*arguments)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
 
 
 @pytest.fixture
@@ -60,16 +62,13 @@ def test_a_policy_is_kept_and_found_as_it_was_put(policies: Policies) -> None:
     assert policies.of(["readers"]) == []
     kept = policies.put(raw)
 
-    assert policies.of(["readers"]) == [kept]
-    assert kept.why == "They read."
+    assert policies.of(["readers"]) == [kept.policy]
+    assert kept.policy.why == "They read."
 
 
 def test_the_default_groups_survive_the_table(policies: Policies, table: Table) -> None:
     for group, policy in GROUPS.items():
-        statements = [
-            {"effect": one.effect, "methods": list(one.methods), "paths": list(one.paths)} for one in policy.statements
-        ]
-        policies.put({"group": group, "why": policy.why, "statements": statements})
+        assert policies.put(policy_to_plain(policy)).policy.group == group
 
     assert {policy.group: policy for policy in policies.of(GROUPS)} == GROUPS
 
@@ -160,3 +159,88 @@ def test_a_policy_that_does_not_parse_in_the_table_is_an_error_and_grants_nothin
 
     with pytest.raises(Unreadable, match="the policy of group 'a'"):
         policies.of(["b", "a"])
+
+
+def test_a_policy_is_shown_with_who_wrote_it_when_and_how_often(policies: Policies, clock: Clock) -> None:
+    first = policies.put({"group": "a", "statements": [READ]}, by="root")
+    clock.pass_seconds(5)
+    second = policies.put({"group": "a", "statements": [WRITE], "limits": {"domains": ["shop"]}}, by="other")
+
+    assert (first.rev, first.updated_by) == (1, "root")
+    assert (second.rev, second.updated_by, second.updated_at - first.updated_at) == (2, "other", 5 * SECOND)
+    assert policies.get("a") == second
+    assert policies.get("nobody") is None
+
+
+def test_policies_are_listed_by_group_in_pages(policies: Policies) -> None:
+    for group in ("c", "a", "b"):
+        put(policies, group, READ)
+
+    first, after = policies.page(limit=2, after=None)
+    rest, end = policies.page(limit=2, after=after)
+
+    assert [one.policy.group for one in first] == ["a", "b"]
+    assert ([one.policy.group for one in rest], after, end) == (["c"], "b", None)
+
+
+def test_a_policy_that_is_taken_away_grants_nothing_and_begins_anew(policies: Policies) -> None:
+    put(policies, "a", READ)
+    put(policies, "a", WRITE)
+
+    deleted = policies.delete("a")
+
+    assert deleted is not None
+    assert deleted.rev == 2
+    assert policies.of(["a"]) == []
+    assert policies.delete("a") is None
+    assert policies.put({"group": "a", "statements": [READ]}).rev == 1
+
+
+def test_a_policy_that_is_too_wide_by_accident_is_not_kept(policies: Policies) -> None:
+    with pytest.raises(PolicyFault, match="reaches the secrets of other subjects"):
+        put(policies, "a", {**READ, "paths": ["/subjects/*"]})
+
+    assert policies.get("a") is None
+
+
+def test_a_policy_that_was_kept_before_a_rule_came_is_read_all_the_same(policies: Policies, table: Table) -> None:
+    wide = {"group": "a", "statements": [{**READ, "paths": ["/*"]}]}
+    table.put({**keys.policy_key("a"), "policy": wide, "rev": 1, "updated_at": 1, "updated_by": "ops"})
+
+    assert groups_of(policies.of(["a"])) == ["a"]
+
+
+def test_a_policy_under_the_key_of_another_group_grants_nothing(policies: Policies, table: Table) -> None:
+    table.put({**keys.policy_key("a"), "policy": {"group": "b", "statements": [READ]}})
+
+    with pytest.raises(Unreadable, match="names another group"):
+        policies.of(["a"])
+
+
+class Raced:
+    """A table on which another is faster each time."""
+
+    def __init__(self, table: Table, times: int) -> None:
+        self._table, self._times = table, times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+    def put(self, item: dict[str, Any], **options: Any) -> None:
+        if self._times:
+            self._times -= 1
+            key = {"pk": item["pk"], "sk": item["sk"]}
+            seen = self._table.get(key) or {"rev": 0}
+            self._table.put({**item, "rev": seen["rev"] + 1, "updated_by": "the faster one"})
+        self._table.put(item, **options)
+
+
+def test_of_two_who_write_at_once_both_count(table: Table, clock: Clock) -> None:
+    kept = Policies(Raced(table, 2), clock).put({"group": "a", "statements": [READ]}, by="slower")
+
+    assert (kept.rev, kept.updated_by) == (3, "slower")
+
+
+def test_who_is_never_first_is_told_so(table: Table, clock: Clock) -> None:
+    with pytest.raises(Conflict, match="changed too often"):
+        Policies(Raced(table, 99), clock).put({"group": "a", "statements": [READ]})

@@ -48,6 +48,8 @@ def test_the_statuses_of_the_contract_are_these() -> None:
         "too_many_lines": 400,
         "unauthorized": 401,
         "forbidden": 403,
+        "outside_limits": 403,
+        "would_lock_out": 409,
         "token_too_short_lived": 409,
         "illegal_transition": 409,
         "not_refreshable": 409,

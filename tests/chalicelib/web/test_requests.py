@@ -1,27 +1,37 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.errors import Forbidden, InvalidParameter, NotFound, Unauthorized, WrongMediaType
+from chalicelib.errors import Forbidden, InvalidParameter, NotFound, Unauthorized, Unavailable, WrongMediaType
 from chalicelib.model import names
 from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Status, Type
+from chalicelib.model.limits import EVERYTHING
 from chalicelib.model.listing import Position, Wanted, cursor_to_text
-from chalicelib.model.policy import compact
+from chalicelib.model.policy import compact, parse_policy
 from chalicelib.model.token import Owner, Place
 from chalicelib.web.requests import Query, allow, caller_of, cursor_text, identifier, json_body, name
 from tests.chalicelib.examples import JANE, NOW, an_id
 from tests.chalicelib.model.groups import GROUPS
 from tests.chalicelib.model.test_caller import caller
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chalicelib.model.policy import Policy
+
 EXP = NOW // SECOND + 60
 CONTEXT = {"principal": JANE, "groups": "consumer", "exp": str(EXP), "grants": compact(GROUPS["consumer"].statements)}
 HER = caller(JANE, "consumer")
+
+
+def nobody_reads(groups: Sequence[str]) -> list[Policy]:
+    raise AssertionError(f"{groups} are read, though the context has their statements")
 
 
 @dataclass
@@ -38,29 +48,29 @@ def query(known: str, **given: str) -> Query:
 
 
 def test_the_caller_is_who_the_authorizer_said() -> None:
-    who = caller_of({"authorizer": CONTEXT}, NOW)
+    who = caller_of({"authorizer": CONTEXT}, NOW, nobody_reads)
 
     assert (who.principal, who.expires_at, who.statements) == (JANE, EXP, GROUPS["consumer"].statements)
 
 
 def test_what_is_known_of_the_bearer_and_of_where_it_came_from_is_kept() -> None:
     more = {"issuer": "https://issuer.example/", "client": "spa", "token_id": "t-1", "at": "17", "groups": "consumer,a"}
-    who = caller_of({"authorizer": {**CONTEXT, **more}, "identity": {"sourceIp": "192.0.2.7"}}, NOW)
+    who = caller_of({"authorizer": {**CONTEXT, **more}, "identity": {"sourceIp": "192.0.2.7"}}, NOW, nobody_reads)
 
     assert (who.issuer, who.client, who.token_id) == ("https://issuer.example/", "spa", "t-1")
     assert (who.groups, who.admitted_at, who.address) == (("consumer", "a"), 17, "192.0.2.7")
 
 
 def test_an_answer_that_is_not_dated_is_as_old_as_can_be() -> None:
-    assert caller_of({"authorizer": CONTEXT}, NOW).admitted_at == 0
+    assert caller_of({"authorizer": CONTEXT}, NOW, nobody_reads).admitted_at == 0
 
 
 def test_a_bearer_that_has_expired_since_is_refused_for_the_gateway_keeps_its_answer() -> None:
     ends = (EXP + 5) * SECOND
 
-    assert caller_of({"authorizer": CONTEXT}, ends - 1)
+    assert caller_of({"authorizer": CONTEXT}, ends - 1, nobody_reads)
     with pytest.raises(Unauthorized):
-        caller_of({"authorizer": CONTEXT}, ends)
+        caller_of({"authorizer": CONTEXT}, ends, nobody_reads)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +93,61 @@ def test_a_bearer_that_has_expired_since_is_refused_for_the_gateway_keeps_its_an
         {"authorizer": {**CONTEXT, "grants": "[1]"}},
         {"authorizer": {**CONTEXT, "grants": '[["?","GET","/x"]]'}},
         {"authorizer": {**CONTEXT, "grants": None}},
+        {"authorizer": {**CONTEXT, "groups": ""}},
+        {"authorizer": {**CONTEXT, "claims": "["}},
+        {"authorizer": {**CONTEXT, "claims": "[1]"}},
+        {"authorizer": {**CONTEXT, "claims": '{"a":1}'}},
     ],
 )
 def test_a_context_that_is_missing_or_mangled_is_unauthorized_never_an_error(context: dict[str, Any]) -> None:
     with pytest.raises(Unauthorized):
-        caller_of(context, NOW)
+        caller_of(context, NOW, nobody_reads)
+
+
+def test_statements_that_did_not_fit_the_context_are_read_and_the_callers_claims_written_in() -> None:
+    own = {"effect": "Allow", "methods": ["GET"], "paths": ["/subjects/${claims.customer}/tokens"]}
+    asked: list[Sequence[str]] = []
+
+    def policies_of(groups: Sequence[str]) -> list[Policy]:
+        asked.append(groups)
+        return [parse_policy({"group": group, "statements": [own]}) for group in (*groups, "not-asked-for")]
+
+    more = {"grants": "table", "groups": "a,b", "claims": '{"customer":"crm|7"}'}
+    who = caller_of({"authorizer": {**CONTEXT, **more}}, NOW, policies_of)
+
+    assert asked == [("a", "b")]
+    assert [(one.group, one.paths) for one in who.statements] == [
+        (group, ("/subjects/crm|7/tokens",)) for group in ("a", "b")
+    ]
+    assert who.claims == {"customer": "crm|7"}
+
+
+def test_a_table_that_does_not_answer_is_no_refusal() -> None:
+    def policies_of(groups: Sequence[str]) -> list[Policy]:
+        raise Unavailable
+
+    with pytest.raises(Unavailable):
+        caller_of({"authorizer": {**CONTEXT, "grants": "table"}}, NOW, policies_of)
+
+
+def test_a_bearer_that_has_expired_has_nothing_read_for_it() -> None:
+    with pytest.raises(Unauthorized):
+        caller_of({"authorizer": {**CONTEXT, "grants": "table"}}, (EXP + 5) * SECOND, nobody_reads)
+
+
+def test_what_a_request_reaches_is_what_allows_it() -> None:
+    read = {"effect": "Allow", "methods": ["GET"], "paths": ["/jobs/*"]}
+    shop = parse_policy({"group": "shop", "statements": [read], "limits": {"domains": ["shop"]}})
+    who = replace(HER, statements=shop.statements)
+
+    asking = allow(who, "GET", "/jobs/{job_id}", {"job_id": "j"})
+
+    assert asking.reach.any_of == (shop.limits,)
+    assert allow(HER, "GET", "/jobs/{job_id}", {"job_id": "j"}).reach == EVERYTHING
+    for unplaced in ("/policies", "/audit"):
+        free = replace(who, statements=(replace(shop.statements[0], paths=("/*",)),))
+        with pytest.raises(Forbidden):
+            allow(free, "GET", unplaced, {})
 
 
 def test_a_route_is_allowed_on_what_its_path_means() -> None:
