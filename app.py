@@ -28,6 +28,7 @@ from chalicelib.web.requests import (
     media_type,
     provider_name,
     raw_body,
+    revocation_id,
 )
 from chalicelib.wiring import system, wired
 
@@ -59,11 +60,11 @@ def authorize(request: Any) -> dict[str, Any]:
 
     log.begin(function="authorize")  # Chalice gives an authorizer no context, so no request id
     try:
-        verifier, policies = wired.verifier, wired.policies
+        verifier, policies, access = wired.verifier, wired.policies, wired.known_access
     except Exception as error:  # noqa: BLE001  deny by default: a setting that is missing denies, too
         log.failure("denied", error, code="error")
         return refusal()
-    return answer(request.token, request.method_arn, verifier, policies.of, log=log.fact)
+    return answer(request.token, request.method_arn, verifier, policies.of, access=access.current, log=log.fact)
 
 
 # Routes --------------------------------------------------------------------------------------------------
@@ -279,6 +280,8 @@ def issue_ticket() -> Response:
     from chalicelib.intake.reading import read_ticket  # noqa: PLC0415
 
     caller, _ = _asked()
+    # By what the table says now: policies may change while its ticket lasts, and end it.
+    caller = allow(wired.standing.by_now(caller), "POST", "/tickets", {})
     body = read_ticket(json_body(_request()))
     socket = wired.settings.socket
     ticket, ends = wired.usher.ticket(caller, subject=body.subject, job_id=body.job)
@@ -370,6 +373,38 @@ def delete_policy(group: str) -> Response:
     record = wired.rulebook.delete(caller, group_name(group))
     log.fact("policy.deleted", group=record.policy.group)
     return answers.policy(record)
+
+
+@app.route("/revocations", methods=["POST"], authorizer=authorize, content_types=ANY)
+@answered
+def revoke_access() -> Response:
+    """End the access of a principal or of one bearer within 5 seconds, whatever the gateway keeps."""
+    from chalicelib.intake.reading import read_revocation  # noqa: PLC0415
+
+    caller, _ = _asked()
+    revocation = wired.warden.revoke(caller, read_revocation(json_body(_request())))
+    log.fact("access.revoked", revocation=revocation.id)
+    return answers.revoked(revocation)
+
+
+@app.route("/revocations", methods=["GET"], authorizer=authorize, content_types=ANY)
+@answered
+def list_revocations() -> Response:
+    """List whose access was ended, and by whom."""
+    _, query = _asked("limit", "cursor")
+    found, after = wired.warden.page(limit=query.limit(), after=query.revocation())
+    log.fact("revocations.listed", count=len(found))
+    return answers.revocations(found, after)
+
+
+@app.route("/revocations/{revocation}", methods=["DELETE"], authorizer=authorize, content_types=ANY)
+@answered
+def lift_revocation(revocation: str) -> Response:
+    """Give access back."""
+    _asked()
+    lifted = wired.warden.lift(revocation_id(revocation))
+    log.fact("access.lifted", revocation=lifted.id)
+    return answers.revocation(lifted)
 
 
 @app.route("/health", methods=["GET"], content_types=ANY)
@@ -489,7 +524,9 @@ def _asked(*parameters: str) -> tuple[Caller, Query]:
     request = _request()
     caller = caller_of(request.context, system.now(), wired.policies.of)
     log.add(principal=caller.principal)
-    asking = allow(caller, request.method, request.context.get("resourcePath", ""), request.uri_params or {})
+    asking = allow(
+        wired.standing.of(caller), request.method, request.context.get("resourcePath", ""), request.uri_params or {}
+    )
     return asking, Query.of(request, *parameters)
 
 

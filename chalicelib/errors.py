@@ -103,7 +103,7 @@ class OutsideLimits(Forbidden):
 
 
 class WouldLockOut(Refused):
-    """With this change you could not change this policy again. Let another administrator do it, or keep that right."""
+    """This would end your own access. Let another administrator do it, or an operator from the command line."""
 
     code = "would_lock_out"
 
@@ -180,6 +180,12 @@ class Unavailable(CloakroomError):
         """`retry_after` is what the other side asked for, in seconds; 0 where it said nothing."""
         super().__init__(detail, **facts)
         self.retry_after = retry_after
+
+
+class AccessUnknown(Unavailable):
+    """Whether this access was revoked cannot be told at this moment. Send the request again shortly."""
+
+    code = "access_unknown"
 
 
 class Throttled(Unavailable):

@@ -12,6 +12,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chalicelib.admit.bearer import Refused
+from chalicelib.errors import AccessUnknown
+from chalicelib.model.access import Bearer
+from chalicelib.model.clock import SECOND
 from chalicelib.model.decision import bound, named_claims
 from chalicelib.model.iam import coarse_statements, deny_everything, iam_statements, reduced
 from chalicelib.model.policy import IN_TABLE, compact
@@ -20,12 +23,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from chalicelib.admit.bearer import Caller
+    from chalicelib.model.access import Access
     from chalicelib.model.policy import Policy, Statement
 
 # The quota of WebSocket and HTTP APIs; REST APIs take more, but nothing of ours should come near it.
 ANSWER_BYTES: Final = 8192
 _FRAME: Final = 256
 """What an Allow and a Deny take without their resources."""
+
+OTHER_GROUPS_LENGTH: Final = 1024
+"""Characters for the names of groups without a policy: one of them may be given a Deny while this answer is kept."""
+
+TOO_MANY: Final = "*"
+"""In their place where they are longer. No group is called so (see `model/names.py`)."""
 
 _METHOD_ARN: Final = re.compile(
     r"(arn:[a-z\-]+:execute-api:[a-z0-9\-]+:[0-9]{12}:[A-Za-z0-9\-]+/[A-Za-z0-9_\-]+)/[A-Z]+(?:/.*)?",
@@ -46,25 +56,30 @@ def answer(
     verifier: Verifier,
     policies_of: Callable[[Sequence[str]], Sequence[Policy]],
     *,
+    access: Callable[[], Access],
     log: Callable[..., None],
 ) -> dict[str, Any]:
     """Return the authorizer's answer for a bearer header; it never raises, and a refusal gives no reason.
 
-    `policies_of` gives the policies of those groups that have one. `log(outcome, **fields)` hears the reason:
-    `admitted` with principal, groups, token_id and form (see `_admitted`); `denied` with code (see `Refused`, and
+    `policies_of` gives the policies of those groups that have one, none older than the epoch of `access`, which tells
+    who was revoked; it may raise AccessUnknown. `log(outcome, **fields)` hears the reason: `admitted` with principal,
+    groups, token_id and form (see `_admitted`); `denied` with code (see `Refused`, and `revoked`, `access_unknown`,
     `no_policy`, `too_large`, `method_arn`, `error`). The token is in neither.
     """
     try:
-        return _decide(header, method_arn, verifier, policies_of, log)
+        return _decide(header, method_arn, verifier, policies_of, access, log)
+    except AccessUnknown as error:
+        return _denied_by_error(error, log, code=error.code)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever breaks, the gateway hears a Deny
         return _denied_by_error(error, log)
 
 
-def _decide(
+def _decide(  # noqa: PLR0917  what `answer` was given
     header: str | None,
     method_arn: str,
     verifier: Verifier,
     policies_of: Callable[[Sequence[str]], Sequence[Policy]],
+    access: Callable[[], Access],
     log: Callable[..., None],
 ) -> dict[str, Any]:
     caller = verifier.verify(header)
@@ -74,18 +89,25 @@ def _decide(
     arn = _METHOD_ARN.fullmatch(method_arn)
     if arn is None:
         return _denied(log, code="method_arn", **about)
+    known = access()  # before the policies: none that is read after it is older than its epoch
+    bearer = Bearer(token_id=caller.token_id or "", issued_at=caller.issued_at, expires_at=caller.expires_at)
+    # By the clock that its expiry was judged by.
+    if known.revocation_of(caller.principal, bearer, caller.verified_at * SECOND) is not None:
+        return _denied(log, code="revoked", **about)
     asked = policies_of(caller.groups) if caller.groups else ()
     policies = [policy for policy in asked if policy.group in caller.groups]
     if not policies:
         return _denied(log, code="no_policy", **about)
-    admitted, form = _admitted(caller, policies, arn[1])
+    admitted, form = _admitted(caller, policies, _lasting(caller, policies, known), arn[1])
     if _size(admitted) > ANSWER_BYTES:
         return _denied(log, code="too_large", **about)
     log("admitted", groups=admitted["context"]["groups"], form=form, **about)
     return admitted
 
 
-def _admitted(caller: Caller, policies: Sequence[Policy], arn_base: str) -> tuple[dict[str, Any], str]:
+def _admitted(
+    caller: Caller, policies: Sequence[Policy], lasting: dict[str, str], arn_base: str
+) -> tuple[dict[str, Any], str]:
     """Return the answer in the first form that fits, and which that is.
 
     `exact`: everything is written out. `reduced`: each thing once. `table`: the gateway's policy is exact, and the
@@ -96,7 +118,7 @@ def _admitted(caller: Caller, policies: Sequence[Policy], arn_base: str) -> tupl
     groups = [policy.group for policy in policies]
     stored = [statement for policy in policies for statement in policy.statements]
     statements = bound(stored, principal, caller.claims)
-    context = _context(caller, groups, named_claims(stored))
+    context = {**_context(caller, groups, named_claims(stored)), **lasting}
     exact, once = statements, reduced(statements)
     for form, tried in (("exact", exact), ("reduced", once)):
         grants = _grants(tried, groups)
@@ -151,15 +173,27 @@ def _size(answer: dict[str, Any]) -> int:
     return len(json.dumps(answer))
 
 
+def _lasting(caller: Caller, policies: Sequence[Policy], known: Access) -> dict[str, str]:
+    """Write what the service needs to find out that this answer no longer stands."""
+    named = {policy.group for policy in policies}
+    others = ",".join(group for group in caller.groups if group not in named)
+    return {
+        "iat": "" if caller.issued_at is None else str(caller.issued_at),
+        "epoch": str(known.epoch.policies),
+        "known": str(known.known_at),
+        "other_groups": others if len(others) <= OTHER_GROUPS_LENGTH else TOO_MANY,
+    }
+
+
 def _denied(log: Callable[..., None], **fields: str | None) -> dict[str, Any]:
     log("denied", **fields)
     return refusal()
 
 
-def _denied_by_error(error: Exception, log: Callable[..., None]) -> dict[str, Any]:
+def _denied_by_error(error: Exception, log: Callable[..., None], code: str = "error") -> dict[str, Any]:
     try:
         # The kind alone: an exception's text may quote what it choked on, and that may be the token.
-        log("denied", code="error", error=type(error).__name__)
+        log("denied", code=code, error=type(error).__name__)
     except Exception as second:  # noqa: BLE001 - a broken log must not turn a Deny into a failure
         sys.stderr.write(f'{{"outcome": "denied", "code": "error", "error": "{type(second).__name__}"}}\n')
     return refusal()

@@ -46,7 +46,7 @@ class Caller:
 
     `client` is the application that the token was made for: `azp` (OpenID Connect Core 1.0, section 2) or `client_id`
     (RFC 9068, section 2.2). `claims` are those that policies may name. `verified_at` is when all of this was found to
-    be so.
+    be so. `issued_at` is its `iat`.
     """
 
     principal: str
@@ -57,6 +57,7 @@ class Caller:
     token_id: str | None
     verified_at: int
     claims: Mapping[str, str] = field(default_factory=dict)
+    issued_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,8 @@ class Verifier:
         if expires_at > now + LONGEST_LIFE:
             raise Fault("lifetime")
         # `iat` is optional (RFC 7519): it proves nothing that `exp` does not, and some issuers leave it out.
-        for begins in (_moment(claims, "nbf"), _moment(claims, "iat")):
+        issued_at = _moment(claims, "iat")
+        for begins in (_moment(claims, "nbf"), issued_at):
             if begins is not None and begins > now + LEEWAY:
                 raise Fault("not_yet_valid")
         return Caller(
@@ -132,6 +134,7 @@ class Verifier:
             token_id=optional_text(claims.get("jti")),
             verified_at=int(now),
             claims=self.issuer.named_claims(claims),
+            issued_at=None if issued_at is None else int(issued_at),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003  msgspec evaluates the annotations
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -44,6 +44,8 @@ LONGEST_METADATA_VALUE = 256
 
 LONGEST_NAME_OR_VARIABLE = 80
 """Characters: `${claims.NAME}` with a name of 64."""
+LONGEST_REVOKED = 255
+"""Characters of a `sub` (OpenID Connect Core 1.0, section 2) or `jti`: a bearer with a longer one is refused."""
 
 LONGEST_URL = 2_048
 LONGEST_CLIENT_ID = 512
@@ -156,6 +158,25 @@ class TicketIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
 
     subject: Subject | None = None
     job: Annotated[str, Meta(pattern=r"^[a-z2-7]{26}$(?!\n)", description="A job's id.")] | None = None
+
+
+_Moment = Annotated[datetime, Meta(tz=True)] | None
+_Named = Annotated[str, Meta(min_length=1, max_length=LONGEST_REVOKED)] | None
+
+
+class RevocationIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /revocations`: whose access ends, all of it or by one bearer token."""
+
+    principal: Annotated[_Named, Meta(description="The `sub`, as the issuer writes it.")] = None
+    bearer: Annotated[_Named, Meta(description="The `jti` of one bearer token.")] = None
+    issued_before: Annotated[
+        _Moment,
+        Meta(description="Only bearers of the principal issued before (`iat`); who logs in again has access again."),
+    ] = None
+    until: Annotated[_Moment, Meta(description="When access comes back; left out: when the revocation is lifted.")] = (
+        None
+    )
+    why: Annotated[str, Meta(max_length=WHY_LENGTH, description="For those who come after; kept in the clear.")] = ""
 
 
 _Url = Annotated[str, Meta(min_length=1, max_length=LONGEST_URL)]

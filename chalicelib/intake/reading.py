@@ -19,6 +19,7 @@ from chalicelib.intake.bodies import (
     PolicyIn,
     ProviderIn,
     RejectedIn,
+    RevocationIn,
     TicketIn,
     TokenIn,
     VerifyIn,
@@ -42,6 +43,7 @@ _verify = msgspec.json.Decoder(VerifyIn)
 _ticket = msgspec.json.Decoder(TicketIn)
 _policy = msgspec.json.Decoder(PolicyIn)
 _provider = msgspec.json.Decoder(ProviderIn)
+_revocation = msgspec.json.Decoder(RevocationIn)
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 _NO_BODY = HandIn(subject="", provider="", token=TokenIn(access_token=""))
@@ -103,6 +105,11 @@ def read_policy(raw: bytes) -> PolicyIn:
 def read_rejected(raw: bytes) -> RejectedIn:
     """Return the body of `POST /tokens/{token_id}/rejected`. Raises BodyTooLarge, InvalidBody."""
     return _read(raw, _rejected)
+
+
+def read_revocation(raw: bytes) -> RevocationIn:
+    """Return the body of `POST /revocations`. Raises BodyTooLarge, InvalidBody."""
+    return _read(raw, _revocation)
 
 
 def read_import(raw: bytes) -> ImportIn:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from chalicelib.errors import OutsideLimits
+from chalicelib.model.access import Bearer
 from chalicelib.model.decision import allows, reach
 from chalicelib.model.limits import EVERYTHING, NOWHERE, Reach, Somewhere, is_too_large
 
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 class Caller:
     """A principal with the statements that its groups grant it; times in seconds since 1970.
 
-    `expires_at` and `token_id` (its `jti`) are the bearer token's; `client` is the application that the token was made
-    for; `admitted_at` is when the authorizer looked at all of this; `address` is where the request came from, as API
-    Gateway saw it. `claims` are those that its policies name. Text that is not known is empty. `reach` is where the
+    `expires_at` and `token_id` (its `jti`) are the bearer token's, which `bearer` holds with what else its end depends
+    on; `client` is the application that the token was made for; `admitted_at` is when the authorizer looked at all of
+    this, `known_at` (microseconds) how old what it knew of revocations and policies was; `address` is where the request
+    came from, as API Gateway saw it. `claims` are those that its policies name. Text that is not known is empty.
+    `groups` have policies, `other_groups` have none; None where they were too many to be told. `reach` is where the
     request at hand may reach (`asking`): whatever it touches must lie within.
     """
 
@@ -39,6 +42,9 @@ class Caller:
     address: str = ""
     claims: Mapping[str, str] = field(default_factory=dict)
     reach: Reach = EVERYTHING
+    bearer: Bearer = field(default_factory=Bearer)
+    known_at: int = 0
+    other_groups: tuple[str, ...] | None = None
 
     def asking(self, method: str, path: str) -> Caller:
         """Return the caller as of a request: its reach is what the statements that allow the request are limited to."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from chalicelib.model.access import Revocation
     from chalicelib.model.job import Job
     from chalicelib.model.token import Token
     from chalicelib.model.watch import Connection
@@ -30,3 +31,14 @@ class Joined:
     """A connection that was registered just now."""
 
     connection: Connection
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Revoked:
+    """A revocation that was made or widened just now."""
+
+    revocation: Revocation
+
+
+News = JobChange | Joined | Revoked
+"""What watchers are told of, or feel."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from chalicelib.model.limits import NOWHERE
 
 if TYPE_CHECKING:
+    from chalicelib.model.access import Access, Bearer
     from chalicelib.model.job import Job
     from chalicelib.model.limits import Reach
 
@@ -39,16 +40,29 @@ class Watch:
     about the person; with SUBJECT of the latter only; with JOB of `job_id` alone, whose subject the person is.
     `hands_in` tells whether the person may have asked for jobs about others. What is about the person lies within all
     of `within`, what the person asked for within all of `asked_within`: the caller's limits when the ticket was given.
+    `bearer` is what the ticket was asked for with: the watch ends when that does.
     """
 
     principal: str
     person: str
     scope: Scope
+    bearer: Bearer
     job_id: str | None = None
     hands_in: bool = False
     owns: bool = False
     within: tuple[Reach, ...] = ()
     asked_within: tuple[Reach, ...] = ()
+
+    def fault(self, access: Access, now: int) -> str | None:
+        """Return why it is over, as a code; None while it lasts. `now` in microseconds.
+
+        Expired, revoked, or given under policies that have changed since: whoever may still watch joins again.
+        """
+        if self.bearer.is_over(now):
+            return "expired"
+        if access.revocation_of(self.principal, self.bearer, now) is not None:
+            return "revoked"
+        return None if self.bearer.epoch == access.epoch.policies else "policies_changed"
 
     def hears_of(self, job: Job) -> bool:
         """Tell whether a change of `job` is this connection's to know."""

@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.errors import BadTicket, NotFound
+from chalicelib.errors import BadTicket, CloakroomError, NotFound
 from chalicelib.model import notice
 from chalicelib.model.limits import EVERYTHING
 from chalicelib.model.watch import Connection, Scope, Watch
+from chalicelib.notify.tell import fault_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from chalicelib.model.caller import Caller
     from chalicelib.model.job import Job
     from chalicelib.model.limits import Reach
-    from chalicelib.notify.tell import OpenJobs, Post
+    from chalicelib.notify.tell import HangUp, Known, OpenJobs, Post
 
 LONGEST_MESSAGE = 4_096
 LONGEST_TICKET = 128
@@ -44,6 +45,9 @@ class Registry(Protocol):
 
     def find(self, connection_id: str) -> Connection | None:
         """Return one."""
+
+    def forget(self, connection: Connection) -> None:
+        """Forget one that was found."""
 
 
 class Jobs(Protocol):
@@ -72,19 +76,26 @@ class Usher:
             job = self.jobs.job(job_id)
             if not caller.may_see_job(job):
                 raise NotFound
-            return Watch(principal=caller.principal, person=job.subject, scope=Scope.JOB, job_id=job.id)
+            return Watch(
+                principal=caller.principal, person=job.subject, scope=Scope.JOB, job_id=job.id, bearer=caller.bearer
+            )
         person = caller.principal if subject is None else subject
         tokens = caller.asking("GET", f"/subjects/{person}/tokens")
         if subject is not None:
             if not tokens.reach.any_of:
                 raise NotFound
             return Watch(
-                principal=caller.principal, person=subject, scope=Scope.SUBJECT, within=_within(caller, tokens)
+                principal=caller.principal,
+                person=subject,
+                scope=Scope.SUBJECT,
+                bearer=caller.bearer,
+                within=_within(caller, tokens),
             )
         return Watch(
             principal=caller.principal,
             person=person,
             scope=Scope.PERSON,
+            bearer=caller.bearer,
             hands_in=caller.may("POST", "/tokens"),
             owns=bool(tokens.reach.any_of),
             within=_within(caller, tokens),
@@ -99,17 +110,24 @@ class Sockets:
     tickets: Tickets
     registry: Registry
     open_jobs: OpenJobs
+    known: Known
     post: Post
+    hang_up: HangUp
     now: Callable[[], int]
+    fact: Callable[..., None]
 
     def join(self, connection_id: str, ticket: str | None) -> Watch:
-        """Let a connection in for its ticket. Raises BadTicket, which refuses the handshake."""
+        """Let a connection in for its ticket. Raises BadTicket, or AccessUnknown: both refuse the handshake."""
         if not ticket or len(ticket) > LONGEST_TICKET:
             raise BadTicket
         now = self.now()
-        watch = self.tickets.take(ticket, now)
-        self.registry.join(Connection(id=connection_id, watch=watch, since=now))
-        return watch
+        self.known.current()  # before the ticket: it is not used up where nobody can tell who was revoked
+        connection = Connection(id=connection_id, watch=self.tickets.take(ticket, now), since=now)
+        if (fault := fault_of(connection, self.known, now)) is not None:
+            self.fact("ticket.ended", principal=connection.watch.principal, code=fault)
+            raise BadTicket
+        self.registry.join(connection)
+        return connection.watch
 
     def leave(self, connection_id: str) -> Connection | None:
         """Forget a connection."""
@@ -118,23 +136,37 @@ class Sockets:
     def hear(self, connection_id: str, text: str | None) -> str:
         """Answer a client's message on its socket and return what it asked for.
 
-        `{"action": "snapshot"}` sends what is open, `{"action": "ping"}` a pong, anything else an error.
+        `{"action": "snapshot"}` sends what is open, `{"action": "ping"}` a pong, anything else an error. Who was
+        revoked, or whose bearer has expired, is answered nothing: the socket is closed. Raises AccessUnknown.
         """
         action = _action(text)
+        connection = self.registry.find(connection_id)
+        if connection is None:
+            self.post(
+                connection_id, notice.fault("not_joined", "This connection is not known any more. Connect again.")
+            )
+        elif (fault := fault_of(connection, self.known, self.now())) is not None:
+            self._close(connection, fault)
+        else:
+            self.post(connection_id, self._reply(action, connection.watch))
+        return action
+
+    def _reply(self, action: str, watch: Watch) -> bytes:
         match action:
             case "ping":
-                reply = notice.pong()
+                return notice.pong()
             case "snapshot":
-                connection = self.registry.find(connection_id)
-                if connection is None:
-                    reply = notice.fault("not_joined", "This connection is not known any more. Connect again.")
-                else:
-                    jobs, more = self.open_jobs.heard_by(connection.watch, limit=notice.MOST_JOBS)
-                    reply = notice.snapshot(jobs, more=more, now=self.now())
-            case _:
-                reply = notice.fault("unknown_action", 'Send {"action": "snapshot"} or {"action": "ping"}.')
-        self.post(connection_id, reply)
-        return action
+                jobs, more = self.open_jobs.heard_by(watch, limit=notice.MOST_JOBS)
+                return notice.snapshot(jobs, more=more, now=self.now())
+        return notice.fault("unknown_action", 'Send {"action": "snapshot"} or {"action": "ping"}.')
+
+    def _close(self, connection: Connection, fault: str) -> None:
+        try:
+            self.hang_up(connection.id)
+        except CloakroomError as error:  # forgotten all the same, it hears nothing more
+            self.fact("connection.not_closed", connection=connection.id, code=error.code)
+        self.registry.forget(connection)
+        self.fact("connection.ended", connection=connection.id, code=fault, principal=connection.watch.principal)
 
 
 def _within(caller: Caller, *others: Caller) -> tuple[Reach, ...]:

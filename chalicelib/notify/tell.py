@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import CloakroomError, Unreadable
 from chalicelib.model import notice
-from chalicelib.model.change import Joined
+from chalicelib.model.change import JobChange, Joined, Revoked
 from chalicelib.model.clock import SECOND
 from chalicelib.model.watch import HANDSHAKE_SECONDS, persons_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Executor
 
-    from chalicelib.model.change import JobChange
+    from chalicelib.model.access import Access
+    from chalicelib.model.change import News
     from chalicelib.model.job import Job
     from chalicelib.model.watch import Connection, Watch
 
@@ -68,39 +69,71 @@ class OpenJobs(Protocol):
         """Return those that a watch may hear of, and whether there are more than `limit`."""
 
 
+class Known(Protocol):
+    """What this process knows of revocations; threads ask it side by side."""
+
+    def current(self) -> Access:
+        """Raise AccessUnknown."""
+
+    def since(self, moment: int) -> Access:
+        """Return what the table said then or later. Raise AccessUnknown."""
+
+
+def fault_of(connection: Connection, known: Known, now: int) -> str | None:
+    """Return why a connection is over, as a code; None while it lasts. Raises AccessUnknown.
+
+    Policies change: another epoch than the ticket's ends it. But it is ours that may be the older one, of a time before
+    it joined: then the table is asked.
+    """
+    fault = connection.watch.fault(known.current(), now)
+    if fault != "policies_changed":
+        return fault
+    return connection.watch.fault(known.since(connection.since), now)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Teller:
     """The verb of the notifying stream handler. `now` is in microseconds; `fact` logs an outcome."""
 
     registry: Registry
     open_jobs: OpenJobs
+    known: Known
     post: Post
     hang_up: HangUp
     pool: Executor
     now: Callable[[], int]
     fact: Callable[..., None]
 
-    def tell(self, news: Sequence[JobChange | Joined]) -> None:
-        """Push each change to whoever may hear of it, and a snapshot to whoever has just joined.
+    def tell(self, news: Sequence[News]) -> None:
+        """Push each change to whoever may hear of it, a snapshot to whoever has just joined; close what was revoked.
 
         Connections are served side by side, each in the order of the stream. The registry is asked once per name and
-        batch, so that a busy client's name is no hot key. Raises Unavailable when it does not answer, before anything
-        was pushed.
+        batch, so that a busy client's name is no hot key. Raises Unavailable when it does not answer, or when nobody
+        knows who was revoked, before anything was pushed.
         """
-        changes = [item for item in news if not isinstance(item, Joined) and item.is_visible]
+        changes = [item for item in news if isinstance(item, JobChange) and item.is_visible]
         joined = [item.connection for item in news if isinstance(item, Joined)]
-        messages = self._addressed(changes)
+        revoked = {item.revocation.principal for item in news if isinstance(item, Revoked)} - {None}
+        if revoked:
+            self.known.since(self.now())  # what was known before this batch does not hold its revocations
+        registered = self._registered(changes, sorted(filter(None, revoked)))
+        messages = self._addressed(registered, changes)
         newcomers = {connection.id for connection in joined}
         for connection in joined:
             messages.setdefault(connection.id, (connection, []))
+        if messages:
+            self.known.current()
+        for connection in registered.values():
+            if connection.watch.principal in revoked:  # with nothing to tell, it is looked at all the same
+                messages.setdefault(connection.id, (connection, []))
         deliveries = [(connection, jobs, connection.id in newcomers) for connection, jobs in messages.values()]
         for _ in self.pool.map(lambda delivery: self._deliver(*delivery), deliveries):
             pass  # each delivery catches what it may meet; going through the results surfaces what it may not
         self.fact("batch.told", changes=len(changes), connections=len(deliveries))
 
-    def _addressed(self, changes: Sequence[JobChange]) -> dict[str, tuple[Connection, list[Job]]]:
+    def _registered(self, changes: Sequence[JobChange], others: Sequence[str]) -> dict[str, Connection]:
         now = self.now()
-        persons = sorted({person for change in changes for person in persons_of(change.after)})
+        persons = sorted({person for change in changes for person in persons_of(change.after)} | set(others))
         registered: dict[str, Connection] = {}
         for found in self.pool.map(lambda person: list(self.registry.of(person, now)), persons):
             for connection in found:
@@ -108,6 +141,12 @@ class Teller:
                     self.fact("connection.unreadable", reason=connection.detail)
                 else:
                     registered[connection.id] = connection
+        return registered
+
+    @staticmethod
+    def _addressed(
+        registered: Mapping[str, Connection], changes: Sequence[JobChange]
+    ) -> dict[str, tuple[Connection, list[Job]]]:
         addressed: dict[str, tuple[Connection, list[Job]]] = {}
         for connection in registered.values():
             jobs = [change.after for change in changes if connection.watch.hears_of(change.after)]
@@ -117,6 +156,13 @@ class Teller:
 
     def _deliver(self, connection: Connection, jobs: Sequence[Job], is_new: bool) -> None:  # noqa: FBT001
         try:
+            # Each for itself, and now: behind slow clients a batch may take longer than access lasts.
+            if (fault := fault_of(connection, self.known, self.now())) is not None:
+                self._close(connection)
+                self.fact(
+                    "connection.ended", connection=connection.id, code=fault, principal=connection.watch.principal
+                )
+                return
             if is_new:
                 found, more = self.open_jobs.heard_by(connection.watch, limit=notice.MOST_JOBS)
                 self._send(connection, notice.snapshot(found, more=more, now=self.now()))
@@ -131,7 +177,8 @@ class Teller:
             self._close(connection)
             self.fact("push.dropped", connection=connection.id, code=error.code, messages=len(jobs))
         else:
-            self.fact("push.sent", connection=connection.id, messages=len(jobs) + is_new)
+            if jobs or is_new:
+                self.fact("push.sent", connection=connection.id, messages=len(jobs) + is_new)
 
     def _close(self, connection: Connection) -> None:
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from chalicelib.errors import CloakroomError, Conflict, Unavailable, Unreadable
-from chalicelib.model.change import JobChange, Joined
+from chalicelib.model.change import JobChange
 from chalicelib.model.quarantine import Sighting
 from chalicelib.process.batch import each, report
 from chalicelib.process.messages import read_message
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Executor
 
+    from chalicelib.model.change import News
     from chalicelib.process.steps import Steps
     from chalicelib.process.worker import Worker
 
@@ -25,15 +26,15 @@ Mode = Literal["report", "raise"]
 class ReadRecord(Protocol):
     """How a stream record is read."""
 
-    def __call__(self, record: Mapping[str, Any]) -> JobChange | Joined | None:
+    def __call__(self, record: Mapping[str, Any]) -> News | None:
         """Raise Unreadable."""
 
 
 class Tell(Protocol):
     """How watchers hear of changes."""
 
-    def __call__(self, news: Sequence[JobChange | Joined]) -> None:
-        """Raise Unavailable when the registry does not answer."""
+    def __call__(self, news: Sequence[News]) -> None:
+        """Raise Unavailable when the table does not answer."""
 
 
 class Quarantine(Protocol):
@@ -119,7 +120,7 @@ class Notify:
 
     def __call__(self, records: Sequence[Record]) -> dict[str, Any]:
         """Tell of all records that can be read, together, and report the rest."""
-        news: list[JobChange | Joined] = []
+        news: list[News] = []
         failed: list[Record] = []
         for record in records:
             try:

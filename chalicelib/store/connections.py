@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import Unreadable
+from chalicelib.model.access import Bearer
 from chalicelib.model.clock import SECOND
 from chalicelib.model.limits import reach_from_plain, reach_to_plain
 from chalicelib.model.watch import LONGEST_CONNECTION, Connection, Scope, Watch
@@ -105,6 +106,10 @@ def watch_attributes(watch: Watch) -> dict[str, object]:
         # Left out where nothing is limited: what has none of them hears of all that it is about.
         "within": [reach_to_plain(reach) for reach in watch.within] or None,
         "asked_within": [reach_to_plain(reach) for reach in watch.asked_within] or None,
+        "jti": watch.bearer.token_id or None,
+        "iat": watch.bearer.issued_at,
+        "exp": watch.bearer.expires_at,
+        "epoch": watch.bearer.epoch,
     }
 
 
@@ -120,6 +125,13 @@ def watch_from(item: Mapping[str, Any]) -> Watch:
             owns=item.get("owns", False),
             within=tuple(map(reach_from_plain, item.get("within", ()))),
             asked_within=tuple(map(reach_from_plain, item.get("asked_within", ()))),
+            # Written by a version that kept none: its bearer counts as expired, and the client joins again.
+            bearer=Bearer(
+                token_id=item.get("jti", ""),
+                issued_at=item.get("iat"),
+                expires_at=item.get("exp", 0),
+                epoch=item.get("epoch", 0),
+            ),
         )
     except KeyError as missing:
         raise Unreadable(f"a watch without {missing}") from None

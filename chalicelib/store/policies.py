@@ -1,8 +1,11 @@
-"""The groups' policies, kept in memory for a minute: the authorizer reads them for every new token.
+"""The groups' policies, kept in memory for a minute, or until one changes: every new token asks for them.
 
 What is stored is a contract: `policy` is the document of `parse_policy`, in which `limits` left out is no limit and
 `acknowledges` left out is none. A policy's width is checked when it is written, not when it is read: a rule that comes
 later must not take from its group what it has.
+
+The epoch (`store/access.py`) rises with each change, in one transaction: a change that nobody hears of would wait for
+the caches.
 """
 
 from __future__ import annotations
@@ -14,8 +17,9 @@ from chalicelib.model.clock import SECOND
 from chalicelib.model.policy import Policy, PolicyRecord, parse_policy, policy_to_plain
 from chalicelib.model.wide import check_width
 from chalicelib.store import keys
+from chalicelib.store.access import policies_changed
 from chalicelib.store.attributes import to_attributes
-from chalicelib.store.table import ConditionFailed
+from chalicelib.store.table import TransactionCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,16 +43,23 @@ AS_SEEN = "rev = :seen AND updated_at = :seen_at"
 class Policies:
     """The policies of one table. `now` is in microseconds."""
 
-    def __init__(self, table: Table, now: Callable[[], int]) -> None:
+    def __init__(self, table: Table, now: Callable[[], int], epoch: Callable[[], int] = lambda: 0) -> None:
+        """`epoch` is that of the policies (see `store/access.py`): what was read in another one is not believed."""
         self._table = table
         self._now = now
+        self._epoch_now = epoch
         self._kept: dict[str, tuple[Policy | None, int]] = {}
+        self._epoch = 0
 
     def of(self, groups: Iterable[str]) -> list[Policy]:
         """Return the policies of the groups that have one, all of them: the one left out could be the Deny.
 
         One BatchGetItem for up to 100 groups that are not in memory. Raises Unreadable for one that does not parse.
         """
+        epoch = self._epoch_now()
+        if epoch != self._epoch:
+            self._kept.clear()
+            self._epoch = epoch
         wanted = list(dict.fromkeys(groups))
         found = {group: self._kept[group][0] for group in wanted if self._is_fresh(group)}
         found |= self._looked_up([group for group in wanted if group not in found])
@@ -87,20 +98,32 @@ class Policies:
             seen = self._table.get(key)
             rev = 1 if seen is None else seen["rev"] + 1
             record = PolicyRecord(policy=policy, rev=rev, updated_at=self._now(), updated_by=by)
-            operands = {} if seen is None else {"seen": seen["rev"], "seen_at": seen["updated_at"]}
-            try:
-                self._table.put({**key, **_item(record)}, condition=AS_SEEN if seen else NEW, **operands)
-            except ConditionFailed:
-                continue
-            self._kept.pop(policy.group, None)
-            return record
+            if self._wrote(self._table.put_operation({**key, **_item(record)}, **_as_seen(seen)), policy.group):
+                return record
         raise Conflict("the policy changed too often while it was being written")
 
     def delete(self, group: str) -> PolicyRecord | None:
-        """Take a group's policy away and return what it was, None if there was none. The one place that deletes one."""
-        item = self._table.delete(keys.policy_key(group))
+        """Take a group's policy away and return what it was, None if there was none. The one place that deletes one.
+
+        Raises Conflict when others wrote it too often.
+        """
+        key = keys.policy_key(group)
+        for _ in range(RACES):
+            seen = self._table.get(key)
+            if seen is None:
+                return None
+            if self._wrote(self._table.delete_operation(key, **_as_seen(seen)), group):
+                return _record(group, seen)
+        raise Conflict("the policy changed too often while it was being deleted")
+
+    def _wrote(self, change: dict[str, Any], group: str) -> bool:
+        """Change a policy and raise the epoch with it. False where somebody else changed it since it was read."""
+        try:
+            self._table.transact([change, policies_changed(self._table)])
+        except TransactionCancelled:
+            return False
         self._kept.pop(group, None)
-        return None if item is None else _record(group, item)
+        return True
 
     def _is_fresh(self, group: str) -> bool:
         since = self._kept.get(group, (None, 0))[1]
@@ -108,12 +131,19 @@ class Policies:
 
     def _looked_up(self, groups: list[str]) -> dict[str, Policy | None]:
         wanted = [keys.policy_key(group) for group in groups]
-        items = {keys.policy_group(item): item for item in self._table.get_many(wanted)}
+        # Consistently, as the epoch was read: else an older policy would be kept under the newer number.
+        items = {keys.policy_group(item): item for item in self._table.get_many(wanted, consistent=True)}
         found = {group: _parsed(group, items[group]["policy"]) if group in items else None for group in groups}
         if len(self._kept) + len(found) > MOST_KEPT:
             self._kept.clear()
         self._kept.update((group, (policy, self._now())) for group, policy in found.items())
         return found
+
+
+def _as_seen(seen: Mapping[str, Any] | None) -> dict[str, Any]:
+    if seen is None:
+        return {"condition": NEW}
+    return {"condition": AS_SEEN, "seen": seen["rev"], "seen_at": seen["updated_at"]}
 
 
 def _item(record: PolicyRecord) -> dict[str, object]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import Unreadable
-from chalicelib.model.change import JobChange, Joined
+from chalicelib.model.change import JobChange, Joined, News, Revoked
 from chalicelib.model.job import Type
+from chalicelib.store.access import revocation_from_item
 from chalicelib.store.attributes import from_attributes
 from chalicelib.store.connections import connection_from_item
 from chalicelib.store.items import job_from_item, token_from_image
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from chalicelib.model.job import Job
 
 
-def read_record(record: Mapping[str, Any]) -> JobChange | Joined | None:
+def read_record(record: Mapping[str, Any]) -> News | None:
     """Read a raw stream record; None for one that nobody here waits for. Raises Unreadable.
 
     The event sources filter already (infrastructure/template.json); without filters, as after a plain
@@ -36,6 +37,8 @@ def read_record(record: Mapping[str, Any]) -> JobChange | Joined | None:
             return _job_change(image, before)
         case "watch" if before is None:
             return Joined(connection=connection_from_item(image))
+        case "revocation":
+            return Revoked(revocation=revocation_from_item(image))
     return None
 
 

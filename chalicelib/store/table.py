@@ -94,14 +94,16 @@ class Table:
         answer = self._ask("get_item", Key=to_attributes(key), ConsistentRead=consistent)
         return from_attributes(answer["Item"]) if "Item" in answer else None
 
-    def get_many(self, wanted: Sequence[Mapping[str, object]], *, only: Sequence[str] = ()) -> list[dict[str, Any]]:
+    def get_many(
+        self, wanted: Sequence[Mapping[str, object]], *, only: Sequence[str] = (), consistent: bool = False
+    ) -> list[dict[str, Any]]:
         """Return those of the items that exist, in any order; of each, `only` these attributes if some are named.
 
-        Half a read unit per 4 KB of each item, whatever comes back of it. Raises Throttled when the table will not
-        give all of them.
+        Half a read unit per 4 KB of each item, one if `consistent`, whatever comes back of it. Raises Throttled when
+        the table will not give all of them.
         """
         items: list[dict[str, Any]] = []
-        shown = _projection(only)
+        shown = {**_projection(only), "ConsistentRead": consistent}
         for start in range(0, len(wanted), BATCH_GET):
             request = {self.name: {"Keys": [to_attributes(key) for key in wanted[start : start + BATCH_GET]], **shown}}
             for _ in range(BATCH_TRIES):
@@ -168,6 +170,11 @@ class Table:
         """Return a change for `transact`."""
         arguments = {"UpdateExpression": change, **_conditional(condition, operands)}
         return {"Update": {"TableName": self.name, "Key": to_attributes(key), **arguments}}
+
+    def delete_operation(self, key: Mapping[str, object], *, condition: str = "", **operands: object) -> dict[str, Any]:
+        """Return a deletion for `transact`."""
+        arguments = _conditional(condition, operands)
+        return {"Delete": {"TableName": self.name, "Key": to_attributes(key), **arguments}}
 
     def transact(self, operations: Sequence[dict[str, Any]]) -> None:
         """Do all `operations` or none. Two write units per KB of each item.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chalice.app import Response
 
 from chalicelib.collect.read import secret_view
+from chalicelib.model.access import revocation_view
 from chalicelib.model.clock import rfc3339
 from chalicelib.model.imports import LARGEST_UPLOAD, refusal_view
 from chalicelib.model.job import Job, job_links, job_view
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from chalicelib.collect.read import Collected
+    from chalicelib.model.access import Revocation
     from chalicelib.model.imports import Refusal, Upload
     from chalicelib.model.listing import Position, Wanted
     from chalicelib.model.policy import PolicyRecord
@@ -98,6 +100,22 @@ def policy(of: PolicyRecord) -> Response:
 def policies(listed: Sequence[PolicyRecord], after: str | None) -> Response:
     """Answer with a page of policies and the cursor of the next, null at the end."""
     return ok({"items": [policy_view(one) for one in listed], "cursor": cursor_text(after)})
+
+
+def revocation(of: Revocation) -> Response:
+    """Answer with a revocation."""
+    return ok(revocation_view(of))
+
+
+def revoked(of: Revocation) -> Response:
+    """Answer 201 with a revocation: new, or the one that is there already."""
+    headers: dict[str, str | list[str]] = {**SECURITY_HEADERS, "Location": f"/revocations/{of.id}"}
+    return Response(body=revocation_view(of), status_code=HTTPStatus.CREATED, headers=headers)
+
+
+def revocations(found: Sequence[Revocation], after: str | None) -> Response:
+    """Answer with a page of revocations and the cursor of the next, null at the end."""
+    return ok({"items": [revocation_view(one) for one in found], "cursor": cursor_text(after)})
 
 
 def upload(of: Upload) -> Response:

@@ -20,6 +20,7 @@ from chalicelib.intake.bodies import (
     PolicyIn,
     ProviderIn,
     RejectedIn,
+    RevocationIn,
     TicketIn,
     VerifyIn,
 )
@@ -38,6 +39,7 @@ _STRUCTS = (
     TicketIn,
     ProviderIn,
     PolicyIn,
+    RevocationIn,
     shapes.Accepted,
     shapes.TokenRecord,
     shapes.TokenPage,
@@ -53,6 +55,8 @@ _STRUCTS = (
     shapes.ProviderPage,
     policy_shapes.Policy,
     policy_shapes.PolicyPage,
+    shapes.Revocation,
+    shapes.RevocationPage,
     shapes.Health,
     shapes.Problem,
 )
@@ -118,6 +122,7 @@ def _paths(schema: Schemas) -> dict[str, Any]:
         **_policy_paths(schema),
         **_import_paths(schema),
         **_receipt_paths(schema),
+        **_revocation_paths(schema),
         **_other_paths(schema),
     }
 
@@ -336,6 +341,38 @@ def _receipt_paths(schema: Schemas) -> dict[str, Any]:
                 {"200": _ok(schema[receipt_shapes.Verdict], "The verdict.")},
                 _BODY,
                 body=schema[VerifyIn],
+            ),
+        },
+    }
+
+
+def _revocation_paths(schema: Schemas) -> dict[str, Any]:
+    made = _ok(
+        schema[shapes.Revocation], "It counts within 5 seconds. Asked for twice, it is one, and as wide as both."
+    )
+    made["headers"] = {"Location": {"description": "Where it is lifted.", "schema": {"type": "string"}}}
+    return {
+        "/revocations": {
+            "post": _operation(
+                "revokeAccess",
+                "End the access of a principal or of one bearer token (administrators)",
+                {"201": made},
+                (*_BODY, HTTPStatus.CONFLICT),
+                body=schema[RevocationIn],
+            ),
+            "get": _operation(
+                "listRevocations",
+                "List whose access was ended (administrators)",
+                {"200": _ok(schema[shapes.RevocationPage], "By id, without those that have lapsed.")},
+                parameters=[parameters.limit(), parameters.cursor()],
+            ),
+        },
+        "/revocations/{revocation}": {
+            "parameters": [parameters.revocation()],
+            "delete": _operation(
+                "liftRevocation",
+                "Give access back (administrators)",
+                {"200": _ok(schema[shapes.Revocation], "What had ended it.")},
             ),
         },
     }

@@ -49,6 +49,12 @@ def group() -> dict[str, Any]:
     return _in_path("group", "As bearer tokens name it.", schema)
 
 
+def revocation() -> dict[str, Any]:
+    """Describe a revocation in a path."""
+    schema = {"type": "string", "pattern": "^(principal|sessions|bearer)-[0-9a-f]{64}$"}
+    return _in_path("revocation", "An id that a 201 gave.", schema)
+
+
 def environment() -> dict[str, Any]:
     """Describe the environment of a subject's tokens."""
     schema = {"type": "string", "pattern": names.ENVIRONMENT_PATTERN, "default": "default"}

@@ -24,6 +24,7 @@ STATUSES: Mapping[type[errors.CloakroomError], HTTPStatus] = {
     errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
     errors.Forbidden: HTTPStatus.FORBIDDEN,
     errors.BadTicket: HTTPStatus.FORBIDDEN,
+    errors.WouldLockOut: HTTPStatus.CONFLICT,
     errors.TooShortLived: HTTPStatus.CONFLICT,
     errors.IllegalTransition: HTTPStatus.CONFLICT,
     errors.NotRefreshable: HTTPStatus.CONFLICT,

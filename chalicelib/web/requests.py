@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib.errors import Forbidden, InvalidParameter, NotFound, Unauthorized, WrongMediaType
 from chalicelib.model import names
+from chalicelib.model.access import BEARER_LEEWAY, Bearer, kind_of
 from chalicelib.model.caller import Caller
 from chalicelib.model.clock import SECOND
 from chalicelib.model.decision import bound
@@ -33,9 +34,6 @@ NDJSON = "application/x-ndjson"
 
 LARGEST_PAGE = 50
 """Tokens or jobs in a page, at the most and without `limit`."""
-
-EXPIRY_LEEWAY = 5
-"""Seconds, as in the authorizer: clocks differ."""
 
 _ID = re.compile(r"[a-z2-7]{26}")
 _WHOLE = re.compile(r"[0-9]{1,9}")
@@ -64,10 +62,13 @@ def caller_of(context: Mapping[str, Any], now: int, policies_of: Callable[[Seque
             admitted_at=int(authorizer.get("at", 0)),
             address=str((context.get("identity") or {}).get("sourceIp", "")),
             claims=_claims(authorizer.get("claims")),
+            bearer=_bearer(authorizer),
+            known_at=int(authorizer.get("known", 0)),
+            other_groups=_other_groups(authorizer),
         )
     except (KeyError, ValueError, TypeError):
         raise Unauthorized from None
-    if (caller.expires_at + EXPIRY_LEEWAY) * SECOND <= now:
+    if (caller.expires_at + BEARER_LEEWAY) * SECOND <= now:
         raise Unauthorized
     if grants != IN_TABLE:
         return caller
@@ -81,6 +82,22 @@ def _claims(text: object) -> dict[str, str]:
     if not isinstance(claims, dict) or not all(isinstance(value, str) for value in claims.values()):
         raise ValueError("claims are texts by name")
     return claims
+
+
+def _bearer(authorizer: Mapping[str, Any]) -> Bearer:
+    issued_at = str(authorizer.get("iat", ""))
+    return Bearer(
+        token_id=str(authorizer.get("token_id", "")),
+        issued_at=int(issued_at) if issued_at else None,
+        expires_at=int(authorizer["exp"]),
+        # No epoch has this number: an answer without one is checked against the policies as they are.
+        epoch=int(authorizer.get("epoch", -1)),
+    )
+
+
+def _other_groups(authorizer: Mapping[str, Any]) -> tuple[str, ...] | None:
+    text = str(authorizer.get("other_groups", "*"))
+    return None if text == "*" else tuple(filter(None, text.split(",")))
 
 
 def allow(caller: Caller, method: str, route: str, parameters: Mapping[str, str]) -> Caller:
@@ -124,6 +141,13 @@ def raw_body(request: Any) -> bytes:
 def identifier(value: str) -> str:
     """Return an id from a path. Raises NotFound for what cannot be one: there is nothing under it."""
     if not _ID.fullmatch(value):
+        raise NotFound
+    return value
+
+
+def revocation_id(value: str) -> str:
+    """Return a revocation's id from a path. Raises NotFound for what cannot be one."""
+    if kind_of(value) is None:
         raise NotFound
     return value
 
@@ -228,6 +252,19 @@ class Query:
         if not _WHOLE.fullmatch(after):
             raise invalid("cursor", "one that this service gave")
         return int(after)
+
+    def revocation(self) -> str | None:
+        """Return the revocation behind which a page begins. Raises InvalidParameter for a cursor not of ours."""
+        text = self.given.get("cursor")
+        if text is None:
+            return None
+        try:
+            after = _cursor(text)
+        except ValueError:
+            after = ""
+        if kind_of(after) is None:
+            raise invalid("cursor", "one that this service gave")
+        return after
 
     def _one_of(self, what: str, choices: type[N]) -> N | None:
         text = self.given.get(what)

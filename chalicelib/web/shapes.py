@@ -271,6 +271,33 @@ class ProviderPage(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     cursor: str | None
 
 
+class RevocationLinks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where to go from a revocation: DELETE lifts it."""
+
+    self: Path
+
+
+class Revocation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Whose access was ended: a principal's (`issued_before`: only by older bearers), or a bearer's, by `jti`."""
+
+    id: str
+    principal: str | None
+    bearer: str | None
+    issued_before: datetime | None
+    until: datetime | None
+    why: str
+    by: str
+    at: datetime
+    links: RevocationLinks
+
+
+class RevocationPage(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A page of revocations; `cursor` asks for the next, null at the end."""
+
+    items: list[Revocation]
+    cursor: str | None
+
+
 class HealthChecks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What the service depends on."""
 

@@ -11,6 +11,7 @@ from chalicelib.wiring import system
 from chalicelib.wiring.stores import Stores
 
 if TYPE_CHECKING:
+    from chalicelib.admit.standing import Standing
     from chalicelib.admit.verifiers import Verifiers
     from chalicelib.collect.lists import Lists
     from chalicelib.collect.read import Counter
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.intake.policies import Rulebook
     from chalicelib.intake.providers import Registrar
     from chalicelib.intake.receipts import Notary
+    from chalicelib.intake.revocations import Warden
     from chalicelib.notify.sockets import Sockets, Usher
     from chalicelib.renew.begin import Refresher
     from chalicelib.renew.providers import KnownProviders
@@ -109,6 +111,26 @@ class Answering(Stores):
         return Rulebook(policies=self.policies)
 
     @cached_property
+    def standing(self) -> Standing:
+        """Looks again at callers that were admitted a while ago."""
+        from chalicelib.admit.standing import Standing  # noqa: PLC0415
+
+        return Standing(
+            access=lambda: self.known_access.current(),  # noqa: PLW0108  its client is not made before it is needed
+            since=lambda moment: self.known_access.since(moment),  # noqa: PLW0108
+            policies=self.policies,
+            now=system.now,
+            because=lambda code: log.add(because=code),
+        )
+
+    @cached_property
+    def warden(self) -> Warden:
+        """Ends access before its time, and gives it back."""
+        from chalicelib.intake.revocations import Warden  # noqa: PLC0415
+
+        return Warden(revocations=self.revocations, now=system.now, changed=self.known_access.forget)
+
+    @cached_property
     def reception(self) -> Reception:
         """Takes imports in."""
         from chalicelib.wiring.imports import reception  # noqa: PLC0415
@@ -154,8 +176,11 @@ class Answering(Stores):
             tickets=self.tickets,
             registry=self.connections,
             open_jobs=self.open_jobs,
+            known=self.known_access,
             post=self.post,
+            hang_up=self.post.hang_up,
             now=system.now,
+            fact=log.fact,
         )
 
     @cached_property

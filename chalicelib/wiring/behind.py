@@ -69,6 +69,7 @@ class Behind(Answering):
         return Teller(
             registry=self.connections,
             open_jobs=self.open_jobs,
+            known=self.known_access,
             post=self.post,
             hang_up=self.post.hang_up,
             pool=self.pushing_pool,

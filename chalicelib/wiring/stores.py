@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from chalicelib import log
 from chalicelib.config import Settings, read_settings
 from chalicelib.wiring import system
 
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from chalicelib.process.messages import WorkQueue
     from chalicelib.seal.keyring import Keyring
     from chalicelib.seal.sealer import Sealer
+    from chalicelib.store.access import Revocations
     from chalicelib.store.branch_keys import BranchKeys
     from chalicelib.store.cached import CachedDocuments
     from chalicelib.store.connections import Connections
     from chalicelib.store.jobs import Jobs
+    from chalicelib.store.known_access import KnownAccess
     from chalicelib.store.leases import Leases
     from chalicelib.store.open_jobs import OpenJobs
     from chalicelib.store.policies import Policies
@@ -85,7 +88,24 @@ class Stores:
         """The groups' policies."""
         from chalicelib.store.policies import Policies  # noqa: PLC0415
 
-        return Policies(self.table, system.now)
+        return Policies(self.table, system.now, lambda: self.known_access.current().epoch.policies)
+
+    @cached_property
+    def revocations(self) -> Revocations:
+        """The revocations, for who writes them."""
+        from chalicelib.store.access import Revocations  # noqa: PLC0415
+
+        return Revocations(self.table)
+
+    @cached_property
+    def known_access(self) -> KnownAccess:
+        """What this process knows of revocations. Its table is given up early: what is known serves for 5 s."""
+        from chalicelib.store.access import Revocations  # noqa: PLC0415
+        from chalicelib.store.known_access import KnownAccess  # noqa: PLC0415
+        from chalicelib.store.table import Table  # noqa: PLC0415
+
+        table = Table(system.client("dynamodb", tries=2, read_timeout=1), self.settings.table_name)
+        return KnownAccess(Revocations(table), system.now, log.fact)
 
     @cached_property
     def tickets(self) -> Tickets:

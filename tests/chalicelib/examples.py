@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.model.access import Bearer, Kind, Revocation, id_of
 from chalicelib.model.clock import SECOND
 from chalicelib.model.deposit import Deposit
 from chalicelib.model.job import Job, Status, Type, first_job
@@ -105,8 +106,19 @@ def a_revocation(number: int, token: Token, now: int = NOW) -> Job:
     return first_job(an_id(number), Type.REVOKE, token, requester=token.place.subject, now=now)
 
 
+def a_bearer(**changes: Any) -> Bearer:
+    """Return a bearer of a caller that was issued a minute ago and lasts an hour."""
+    usual = {"token_id": "token-1", "issued_at": NOW // SECOND - 60, "expires_at": NOW // SECOND + 3_600}
+    return Bearer(**{**usual, **changes})
+
+
 def a_watch(**changes: Any) -> Watch:
-    return Watch(**{"principal": JANE, "person": JANE, "scope": Scope.PERSON, "owns": True, **changes})
+    usual: dict[str, Any] = {"principal": JANE, "person": JANE, "scope": Scope.PERSON, "owns": True}
+    return Watch(**{**usual, "bearer": a_bearer(), **changes})
+
+
+def an_end(kind: Kind = Kind.PRINCIPAL, name: str = JANE, **changes: Any) -> Revocation:
+    return Revocation(**{"id": id_of(kind, name), "kind": kind, "name": name, "by": "root", "at": NOW, **changes})
 
 
 def a_connection(name: str = "connection-1", **changes: Any) -> Connection:

@@ -113,12 +113,19 @@ def test_no_policy_holds_anything_but_literal_arns_and_each_function_keeps_its_o
             "Resource": "arn:aws-cn:logs:cn-north-1:123456789012:log-group:/aws/lambda/cloakroom-*",
         },
         {"Effect": "Allow", "Action": ["dynamodb:BatchGetItem"], "Resource": TABLE},
-        {
-            "Effect": "Allow",
-            "Action": ["dynamodb:GetItem", "dynamodb:PutItem"],
-            "Resource": TABLE,
-            "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["CACHE"]}},
-        },
+        *(
+            {
+                "Effect": "Allow",
+                "Action": [action],
+                "Resource": TABLE,
+                "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": partitions}},
+            }
+            for action, partitions in (
+                ("dynamodb:PutItem", ["CACHE"]),
+                ("dynamodb:GetItem", ["ACCESS", "CACHE"]),
+                ("dynamodb:Query", ["ACCESS"]),
+            )
+        ),
     ]
 
 

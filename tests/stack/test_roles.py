@@ -72,7 +72,8 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
     },
     "authorize": {
         ("dynamodb:BatchGetItem", "Table.Arn"): "look the policies of a caller's groups up",
-        ("dynamodb:GetItem", "Table.Arn"): "find the issuer's keys; of the partition CACHE alone",
+        ("dynamodb:GetItem", "Table.Arn"): "find the issuer's keys, what counts revocations; of CACHE and ACCESS alone",
+        ("dynamodb:Query", "Table.Arn"): "read the revocations; of the partition ACCESS alone",
         ("dynamodb:PutItem", "Table.Arn"): "share the issuer's keys; to the partition CACHE alone",
     },
     "advance": {
@@ -124,11 +125,16 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
     "websocket_connect": {
         ("dynamodb:DeleteItem", "Table.Arn"): "take a ticket",
         ("dynamodb:PutItem", "Table.Arn"): "register a connection",
+        ("dynamodb:GetItem", "Table.Arn"): "see whether a revocation was made; of the partition ACCESS alone",
+        ("dynamodb:Query", "Table.Arn"): "read the revocations; of the partition ACCESS alone",
     },
     "websocket_message": {
         ("dynamodb:GetItem", "Table.Arn"): "find what a connection watches, and the one job that it may",
         ("dynamodb:Query", OPEN_JOBS): "a snapshot",
+        ("dynamodb:Query", "Table.Arn"): "read the revocations; of the partition ACCESS alone",
+        ("dynamodb:DeleteItem", "Table.Arn"): "forget the connection of who was revoked",
         ("execute-api:ManageConnections", SOCKETS): "answer on the socket",
+        ("execute-api:ManageConnections", CLOSING): "close the socket of who was revoked",
     },
     "websocket_disconnect": {
         ("dynamodb:GetItem", "Table.Arn"): "find a connection by its id",
@@ -138,15 +144,37 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
 
 
 WRITES = {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
-ONLY_THE_CACHE = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["CACHE"]}}
-NEVER_THE_CACHE = {
-    "Effect": "Deny",
-    "Action": sorted(WRITES),
-    "Resource": {"Fn::GetAtt": ["Table", "Arn"]},
-    "Condition": {"ForAnyValue:StringEquals": {"dynamodb:LeadingKeys": ["CACHE"]}},
+WRITERS = {"ACCESS": "api_handler", "CACHE": "authorize"}
+"""Who alone writes to these partitions. What stands there decides whose access lasts and whose signatures count."""
+
+
+def only(*partitions: str) -> dict[str, Any]:
+    return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(partitions)}}
+
+
+def never(function: str) -> dict[str, Any]:
+    """Return what keeps a function that writes from writing there. The local cloud does not know the leading key: to it
+    the one condition always holds, and this one never.
+    """
+    partitions = [partition for partition, writer in WRITERS.items() if writer != function]
+    return {
+        "Effect": "Deny",
+        "Action": sorted(WRITES),
+        "Resource": {"Fn::GetAtt": ["Table", "Arn"]},
+        "Condition": {"ForAnyValue:StringEquals": {"dynamodb:LeadingKeys": partitions}},
+    }
+
+
+NARROWED: dict[str, list[tuple[list[str], dict[str, Any]]]] = {
+    "authorize": [
+        (["dynamodb:PutItem"], only("CACHE")),
+        (["dynamodb:GetItem"], only("ACCESS", "CACHE")),
+        (["dynamodb:Query"], only("ACCESS")),
+    ],
+    "websocket_connect": [(["dynamodb:GetItem", "dynamodb:Query"], only("ACCESS"))],
+    "websocket_message": [(["dynamodb:Query"], only("ACCESS"))],
 }
-"""What stands there decides whose signatures count. The local cloud does not know the leading key: to it the one
-condition always holds, and this one never."""
+"""What a function may do with some partitions alone."""
 
 
 def policy(function: str) -> dict[str, Any]:
@@ -192,7 +220,7 @@ def test_a_function_may_do_what_it_needs_and_nothing_else(function: str) -> None
 @pytest.mark.parametrize("function", NEEDED)
 def test_no_policy_is_wide(function: str) -> None:
     for statement in policy(function)["Statement"]:
-        if statement == NEVER_THE_CACHE:
+        if statement == never(function):
             continue
         assert set(statement) - {"Condition"} == {"Effect", "Action", "Resource"}
         assert statement["Effect"] == "Allow"
@@ -204,17 +232,19 @@ def test_no_policy_is_wide(function: str) -> None:
 
 
 @pytest.mark.parametrize("function", NEEDED)
-def test_only_the_authorizer_writes_what_says_whose_signatures_count(function: str) -> None:
+def test_one_function_writes_whose_access_lasts_and_one_whose_signatures_count(function: str) -> None:
     statements = policy(function)["Statement"]
     writing = [one for one in statements if one["Effect"] == "Allow" and WRITES & set(one["Action"])]
-    conditions = [statement["Condition"] for statement in statements if "Condition" in statement]
+    narrowed = [
+        (one["Action"], one["Condition"]) for one in statements if "Condition" in one and one["Effect"] == "Allow"
+    ]
+    denied = [one for one in statements if one["Effect"] == "Deny"]
 
-    if function == "authorize":
-        assert [statement.get("Condition") for statement in writing] == [ONLY_THE_CACHE]
-        assert conditions == [ONLY_THE_CACHE]
+    assert narrowed == NARROWED.get(function, [])
+    if all("Condition" in one for one in writing):
+        assert denied == []
     else:
-        assert (NEVER_THE_CACHE in statements) == bool(writing)
-        assert conditions == [NEVER_THE_CACHE["Condition"]] * bool(writing)
+        assert denied == [never(function)]
 
 
 USES: dict[str, Callable[[Api, str, str], int]] = {

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.admit.answer import ANSWER_BYTES, answer
+from chalicelib.errors import AccessUnknown
+from chalicelib.model.access import Access, Epoch, Kind, Revocation, id_of
+from chalicelib.model.clock import SECOND
 from chalicelib.model.policy import Policy, Statement, from_compact, parse_policy
 from tests.chalicelib.admit.issuer import (
     ISSUER,
@@ -42,6 +45,11 @@ def policies_of(groups: Sequence[str]) -> list[Policy]:
     return [POLICIES[group] for group in groups if group in POLICIES]
 
 
+def nobody() -> Access:
+    """Tell that nobody was revoked, in the policies' third epoch."""
+    return Access(known_at=NOW * SECOND, epoch=Epoch(rev=5, policies=3))
+
+
 @pytest.fixture
 def log() -> Log:
     return Log()
@@ -52,7 +60,7 @@ def bearer(**changes: object) -> str:
 
 
 def test_a_consumer_is_told_everything_that_it_may_do(verifier: Verifier, log: Log) -> None:
-    result = answer(bearer(), ARN, verifier, policies_of, log=log)
+    result = answer(bearer(), ARN, verifier, policies_of, access=nobody, log=log)
 
     subject = "auth0|5f7c8ec7c33c6c004bbafe82"
     assert result["principalId"] == subject
@@ -87,6 +95,10 @@ def test_a_consumer_is_told_everything_that_it_may_do(verifier: Verifier, log: L
         "at": str(NOW),
         "grants": '[[],["+","GET",[0,0],"/subjects/${principal}/*","/tokens/*","/jobs/*","/receipts/jwks.json"],'
         '["+","DELETE",[0,1],"/tokens/*"],["+","POST",[0,2],"/tickets","/jobs/*","/tokens/*/refresh","/tokens/*/rejected"]]',
+        "iat": str(NOW - 10),
+        "epoch": "3",
+        "known": str(NOW * SECOND),
+        "other_groups": "",
     }
     about = {"principal": subject, "token_id": "token-1", "groups": "consumer", "form": "exact"}
     assert log.facts == [{"outcome": "admitted", **about}]
@@ -96,7 +108,7 @@ def test_the_answer_is_the_same_for_every_request_of_a_token(verifier: Verifier,
     header = bearer(groups=["consumer", "producer"])
 
     answers = [
-        answer(header, f"{BASE}/{request}", verifier, policies_of, log=log)
+        answer(header, f"{BASE}/{request}", verifier, policies_of, access=nobody, log=log)
         for request in ("GET/tokens/t1", "POST/tokens", "DELETE/tokens/t1", "GET/subjects/a/b", "GET/", "GET")
     ]
 
@@ -105,7 +117,7 @@ def test_the_answer_is_the_same_for_every_request_of_a_token(verifier: Verifier,
 
 
 def test_what_the_context_carries_is_read_back_by_the_service(verifier: Verifier, log: Log) -> None:
-    result = answer(bearer(groups="producer"), ARN, verifier, policies_of, log=log)
+    result = answer(bearer(groups="producer"), ARN, verifier, policies_of, access=nobody, log=log)
 
     assert from_compact(result["context"]["grants"], ["producer"]) == POLICIES["producer"].statements
     assert all(isinstance(value, str) for value in result["context"].values())
@@ -128,7 +140,7 @@ def test_what_the_context_carries_is_read_back_by_the_service(verifier: Verifier
 def test_a_refusal_is_an_explicit_deny_of_everything_without_a_reason(
     verifier: Verifier, log: Log, header: Any, code: str
 ) -> None:
-    result = answer(header() if callable(header) else header, ARN, verifier, policies_of, log=log)
+    result = answer(header() if callable(header) else header, ARN, verifier, policies_of, access=nobody, log=log)
 
     assert result == DENIED
     assert [(fact["outcome"], fact["code"]) for fact in log.facts] == [("denied", code)]
@@ -137,7 +149,9 @@ def test_a_refusal_is_an_explicit_deny_of_everything_without_a_reason(
 def test_a_caller_whose_policies_allow_nothing_to_it_is_denied_everything(verifier: Verifier, log: Log) -> None:
     own = Statement(effect="Allow", methods=("GET",), paths=("/subjects/${principal}/*",))
 
-    result = answer(bearer(sub="*"), ARN, verifier, lambda _: [Policy(group="consumer", statements=(own,))], log=log)
+    result = answer(
+        bearer(sub="*"), ARN, verifier, lambda _: [Policy(group="consumer", statements=(own,))], access=nobody, log=log
+    )
 
     assert result["policyDocument"] == DENIED["policyDocument"]
 
@@ -156,7 +170,7 @@ def test_a_caller_whose_policies_allow_nothing_to_it_is_denied_everything(verifi
     ],
 )
 def test_an_arn_that_could_widen_the_answer_is_refused(verifier: Verifier, log: Log, arn: Any) -> None:
-    assert answer(bearer(groups=["admin"]), arn, verifier, policies_of, log=log) == DENIED
+    assert answer(bearer(groups=["admin"]), arn, verifier, policies_of, access=nobody, log=log) == DENIED
 
 
 @pytest.mark.parametrize(
@@ -167,7 +181,7 @@ def test_an_arn_that_could_widen_the_answer_is_refused(verifier: Verifier, log: 
     ],
 )
 def test_other_partitions_are_known_and_a_stage_is_a_plain_name(verifier: Verifier, log: Log, arn: str) -> None:
-    result = answer(bearer(groups=["admin"]), arn, verifier, policies_of, log=log)
+    result = answer(bearer(groups=["admin"]), arn, verifier, policies_of, access=nobody, log=log)
 
     assert (result["principalId"] != "anonymous") == ("$" not in arn)
 
@@ -176,7 +190,7 @@ def test_a_port_that_breaks_is_a_deny_and_its_text_is_not_logged(verifier: Verif
     def broken(groups: Sequence[str]) -> list[Policy]:
         raise ConnectionError(f"cannot look up {groups}, marked-secret")
 
-    result = answer(bearer(), ARN, verifier, broken, log=log)
+    result = answer(bearer(), ARN, verifier, broken, access=nobody, log=log)
 
     assert result == DENIED
     assert log.facts == [{"outcome": "denied", "code": "error", "error": "ConnectionError"}]
@@ -186,19 +200,19 @@ def test_a_log_that_breaks_is_a_deny_too(verifier: Verifier, capsys: pytest.Capt
     def broken(outcome: str, **fields: object) -> None:
         raise OSError(outcome, fields)
 
-    assert answer(bearer(), ARN, verifier, policies_of, log=broken) == DENIED
-    assert answer(None, ARN, verifier, policies_of, log=broken) == DENIED
+    assert answer(bearer(), ARN, verifier, policies_of, access=nobody, log=broken) == DENIED
+    assert answer(None, ARN, verifier, policies_of, access=nobody, log=broken) == DENIED
     line = '{"outcome": "denied", "code": "error", "error": "OSError"}\n'
     assert capsys.readouterr().err == line * 2
 
 
 @pytest.mark.parametrize("given", [None, 7, [None], [{"group": "consumer"}]])
 def test_a_port_that_answers_nonsense_is_a_deny(verifier: Verifier, log: Log, given: Any) -> None:
-    assert answer(bearer(), ARN, verifier, lambda _: given, log=log) == DENIED
+    assert answer(bearer(), ARN, verifier, lambda _: given, access=nobody, log=log) == DENIED
 
 
 def test_a_policy_of_a_group_that_the_caller_is_not_in_does_not_count(verifier: Verifier, log: Log) -> None:
-    result = answer(bearer(), ARN, verifier, lambda _: [POLICIES["admin"]], log=log)
+    result = answer(bearer(), ARN, verifier, lambda _: [POLICIES["admin"]], access=nobody, log=log)
 
     assert result == DENIED
 
@@ -306,7 +320,7 @@ def test_claims_are_written_in_and_those_that_are_named_are_told(verifier: Verif
 def test_the_longest_subject_in_every_default_group_fits(verifier: Verifier, log: Log) -> None:
     header = bearer(sub="|" * 128, groups=["producer", "consumer", "admin"])
 
-    result = answer(header, ARN, verifier, policies_of, log=log)
+    result = answer(header, ARN, verifier, policies_of, access=nobody, log=log)
 
     assert result["context"]["groups"] == "producer,consumer,admin"
     assert len(json.dumps(result)) < ANSWER_BYTES / 2
@@ -314,6 +328,69 @@ def test_the_longest_subject_in_every_default_group_fits(verifier: Verifier, log
 
 def test_the_token_is_in_no_log_and_in_no_answer(verifier: Verifier, log: Log) -> None:
     for header in (bearer(), bearer(exp=1), bearer(groups=[])):
-        result = answer(header, ARN, verifier, policies_of, log=log)
+        result = answer(header, ARN, verifier, policies_of, access=nobody, log=log)
         written = json.dumps([result, log.facts])
         assert not any(part in written for part in header.removeprefix("Bearer ").split("."))
+
+
+def revoking(*named: tuple[Kind, str]) -> Access:
+    ends = [Revocation(id=id_of(kind, name), kind=kind, name=name, by="root", at=0) for kind, name in named]
+    return Access(known_at=NOW * SECOND, revoked={end.id: end for end in ends})
+
+
+@pytest.mark.parametrize("end", [(Kind.PRINCIPAL, "auth0|5f7c8ec7c33c6c004bbafe82"), (Kind.BEARER, "token-1")])
+def test_who_was_revoked_is_denied_like_anybody_and_the_log_says_why(
+    verifier: Verifier, log: Log, end: tuple[Kind, str]
+) -> None:
+    result = answer(bearer(), ARN, verifier, policies_of, access=lambda: revoking(end), log=log)
+
+    assert result == DENIED
+    assert [(fact["outcome"], fact["code"]) for fact in log.facts] == [("denied", "revoked")]
+    other = bearer(sub="auth0|another", jti="token-2")
+    assert answer(other, ARN, verifier, policies_of, access=lambda: revoking(end), log=log) != DENIED
+
+
+def test_where_nobody_knows_who_was_revoked_everybody_is_denied(verifier: Verifier, log: Log) -> None:
+    def unknown() -> Access:
+        raise AccessUnknown
+
+    assert answer(bearer(), ARN, verifier, policies_of, access=unknown, log=log) == DENIED
+    assert log.facts == [{"outcome": "denied", "code": "access_unknown", "error": "AccessUnknown"}]
+
+
+def test_what_is_known_is_asked_for_before_the_policies_are_read(verifier: Verifier, log: Log) -> None:
+    order: list[str] = []
+
+    def known() -> Access:
+        order.append("access")
+        return nobody()
+
+    def read(groups: Sequence[str]) -> list[Policy]:
+        order.append("policies")
+        return policies_of(groups)
+
+    answer(bearer(), ARN, verifier, read, access=known, log=log)
+
+    assert order == ["access", "policies"]
+
+
+SIXTEEN = [f"{number:02d}" + "x" * 61 for number in range(16)]
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [(["b", "a"], "b,a"), (SIXTEEN, ",".join(SIXTEEN)), ([*SIXTEEN, "one-more"], "*")],
+    ids=["two", "as many as fit", "too many"],
+)
+def test_groups_without_a_policy_are_told_for_they_may_be_given_one(
+    verifier: Verifier, log: Log, others: list[str], told: str
+) -> None:
+    result = answer(bearer(groups=["consumer", *others]), ARN, verifier, policies_of, access=nobody, log=log)
+
+    assert (result["context"]["groups"], result["context"]["other_groups"]) == ("consumer", told)
+
+
+def test_a_bearer_without_a_moment_of_issue_says_none(verifier: Verifier, log: Log) -> None:
+    result = answer(bearer(iat=...), ARN, verifier, policies_of, access=nobody, log=log)
+
+    assert result["context"]["iat"] == ""

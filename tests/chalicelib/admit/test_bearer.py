@@ -33,6 +33,7 @@ def test_a_good_token_of_either_algorithm_proves_its_caller(verifier: Verifier) 
         token_id="token-1",
         verified_at=NOW,
         claims={"sub": "auth0|5f7c8ec7c33c6c004bbafe82", "jti": "token-1"},
+        issued_at=NOW - 10,
     )
 
     assert verifier.verify(f"Bearer {sign(claims())}") == expected

@@ -9,13 +9,13 @@ from chalicelib.model.caller import Caller
 from chalicelib.model.job import Type
 from chalicelib.model.limits import Limits, Reach
 from chalicelib.model.policy import parse_policy
-from tests.chalicelib.examples import HOOK, JANE, a_job, a_place
+from tests.chalicelib.examples import HOOK, JANE, a_bearer, a_job, a_place
 from tests.chalicelib.model.groups import GROUPS, one
 
 
 def caller(principal: str, *groups: str) -> Caller:
     statements = tuple(statement for group in groups for statement in GROUPS[group].statements)
-    return Caller(principal=principal, statements=statements, expires_at=0)
+    return Caller(principal=principal, statements=statements, expires_at=0, bearer=a_bearer())
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.model.access import Access
 from chalicelib.notify.tell import GoneAway, NotDelivered
+from tests.chalicelib.examples import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from chalicelib.errors import Unreadable
+    from chalicelib.errors import CloakroomError, Unreadable
+    from chalicelib.model.access import Epoch, Revocation
     from chalicelib.model.watch import Connection
     from chalicelib.store.connections import Connections
 
@@ -52,6 +55,31 @@ class Posts:
         """Return what one client heard: snapshots, and jobs with their number."""
         heard = [message for to, message in self.sent if to == connection_id]
         return [message.get("id", message["type"]) for message in heard]
+
+
+@dataclass
+class KnownHere:
+    """What is known of revocations: what a test says, then `later`; and since when the table was asked."""
+
+    access: Access = field(default_factory=lambda: Access(known_at=NOW))
+    fault: CloakroomError | None = None
+    looks: list[int] = field(default_factory=list)
+    later: Access | None = None
+
+    def current(self) -> Access:
+        if self.fault is not None:
+            raise self.fault
+        return self.access
+
+    def since(self, moment: int) -> Access:
+        self.looks.append(moment)
+        if self.later is not None:
+            self.access = self.later
+        return self.current()
+
+    def learn(self, *revocations: Revocation, epoch: Epoch | None = None) -> None:
+        known = {one.id: one for one in revocations}
+        self.access = replace(self.access, revoked=known, epoch=epoch or self.access.epoch)
 
 
 @dataclass

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.errors import BadTicket, NotFound
+from chalicelib.errors import AccessUnknown, BadTicket, NotFound
+from chalicelib.model.access import Epoch, Kind
 from chalicelib.model.clock import SECOND
 from chalicelib.model.limits import Limits, Reach
 from chalicelib.model.policy import parse_policy
 from chalicelib.model.watch import Scope
 from chalicelib.notify.sockets import Sockets, Usher
+from chalicelib.notify.tell import GoneAway
 from chalicelib.store.connections import Connections
 from chalicelib.store.open_jobs import OpenJobs
 from chalicelib.store.tickets import Tickets
-from tests.chalicelib.examples import HOOK, JANE, NOW, a_deposit, a_place, a_watch, an_id
+from tests.chalicelib.examples import HOOK, JANE, NOW, a_deposit, a_place, a_watch, an_end, an_id
 from tests.chalicelib.model.test_caller import caller
+from tests.chalicelib.notify.recording import KnownHere
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.model.watch import Watch
     from chalicelib.store.jobs import Jobs
     from chalicelib.store.table import Table
-    from tests.chalicelib.examples import Clock
+    from tests.chalicelib.examples import Clock, Facts
 
 
 class Replies:
@@ -33,9 +36,16 @@ class Replies:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any]]] = []
+        self.closed: list[str] = []
+        self.gone = False
 
     def __call__(self, connection_id: str, message: bytes) -> None:
         self.sent.append((connection_id, json.loads(message)))
+
+    def hang_up(self, connection_id: str) -> None:
+        self.closed.append(connection_id)
+        if self.gone:
+            raise GoneAway
 
 
 @pytest.fixture
@@ -50,13 +60,21 @@ def usher(table: Table, jobs: Jobs, clock: Clock) -> Usher:
 
 
 @pytest.fixture
-def sockets(table: Table, replies: Replies, clock: Clock) -> Sockets:
+def known() -> KnownHere:
+    return KnownHere()
+
+
+@pytest.fixture
+def sockets(table: Table, known: KnownHere, replies: Replies, clock: Clock, facts: Facts) -> Sockets:
     return Sockets(
         tickets=Tickets(table),
         registry=Connections(table),
         open_jobs=OpenJobs(table),
+        known=known,
         post=replies,
+        hang_up=replies.hang_up,
         now=clock,
+        fact=facts,
     )
 
 
@@ -136,7 +154,9 @@ def test_who_has_joined_is_registered_until_it_leaves(usher: Usher, sockets: Soc
     assert list(Connections(table).of(JANE, NOW)) == []
 
 
-def test_a_ping_is_answered(sockets: Sockets, replies: Replies) -> None:
+def test_a_ping_is_answered(usher: Usher, sockets: Sockets, replies: Replies) -> None:
+    sockets.join("c1", ticket(usher, caller(JANE, "consumer")))
+
     assert sockets.hear("c1", '{"action": "ping"}') == "ping"
 
     assert replies.sent == [("c1", {"type": "pong"})]
@@ -153,8 +173,9 @@ def test_a_snapshot_is_given_to_who_has_joined(usher: Usher, sockets: Sockets, j
     assert [job["id"] for job in message["jobs"]] == [an_id(1)]
 
 
-def test_who_has_not_joined_is_told_so(sockets: Sockets, replies: Replies) -> None:
-    sockets.hear("stranger", '{"action": "snapshot"}')
+@pytest.mark.parametrize("action", ["ping", "snapshot", "else"])
+def test_who_has_not_joined_is_told_so(sockets: Sockets, replies: Replies, action: str) -> None:
+    sockets.hear("stranger", json.dumps({"action": action}))
 
     ((_, message),) = replies.sent
     assert (message["type"], message["code"]) == ("error", "not_joined")
@@ -179,8 +200,10 @@ def test_who_has_not_joined_is_told_so(sockets: Sockets, replies: Replies) -> No
     ids=range(12),
 )
 def test_anything_else_is_answered_by_what_may_be_said_and_not_repeated(
-    sockets: Sockets, replies: Replies, text: str | None
+    usher: Usher, sockets: Sockets, replies: Replies, text: str | None
 ) -> None:
+    sockets.join("c1", ticket(usher, caller(JANE, "consumer")))
+
     assert sockets.hear("c1", text) == "unknown"
 
     assert replies.sent == [
@@ -223,3 +246,83 @@ def test_a_snapshot_shows_nothing_outside_a_watchs_limits(jobs: Jobs, table: Tab
     found, _ = OpenJobs(table).heard_by(watch, limit=10)
 
     assert [job.place.domain for job in found if job.place] == ["shop"]
+
+
+REVOKED = [an_end(), an_end(Kind.BEARER, "token-1")]
+
+
+@pytest.mark.parametrize("end", REVOKED)
+def test_a_ticket_of_who_was_revoked_opens_nothing(
+    usher: Usher, sockets: Sockets, known: KnownHere, facts: Facts, end: Any
+) -> None:
+    given = ticket(usher, caller(JANE, "consumer"))
+    known.learn(end)
+
+    with pytest.raises(BadTicket):
+        sockets.join("c1", given)
+
+    assert sockets.leave("c1") is None
+    assert facts.heard == [{"event": "ticket.ended", "principal": JANE, "code": "revoked"}]
+
+
+def test_a_ticket_that_nobody_can_tell_of_is_refused_and_not_used_up(
+    usher: Usher, sockets: Sockets, known: KnownHere
+) -> None:
+    given = ticket(usher, caller(JANE, "consumer"))
+    known.fault = AccessUnknown()
+    with pytest.raises(AccessUnknown):
+        sockets.join("c1", given)
+
+    known.fault = None
+
+    assert sockets.join("c1", given).principal == JANE
+
+
+@pytest.mark.parametrize("action", ["ping", "snapshot", "else"])
+@pytest.mark.parametrize("end", REVOKED)
+def test_who_was_revoked_is_answered_nothing_and_closed(  # noqa: PLR0917  fixtures
+    usher: Usher,
+    sockets: Sockets,
+    known: KnownHere,
+    replies: Replies,
+    facts: Facts,
+    table: Table,
+    end: Any,
+    action: str,
+) -> None:
+    sockets.join("c1", ticket(usher, caller(JANE, "consumer")))
+    known.learn(end)
+
+    sockets.hear("c1", json.dumps({"action": action}))
+
+    assert (replies.sent, replies.closed) == ([], ["c1"])
+    assert list(Connections(table).of(JANE, NOW)) == []
+    assert facts.heard == [{"event": "connection.ended", "connection": "c1", "code": "revoked", "principal": JANE}]
+
+
+def test_a_socket_outlives_neither_its_bearer_nor_the_policies_of_its_ticket(
+    usher: Usher, sockets: Sockets, known: KnownHere, replies: Replies, clock: Clock
+) -> None:
+    for name in ("c1", "c2"):
+        sockets.join(name, ticket(usher, caller(JANE, "consumer")))
+    sockets.hear("c1", '{"action": "ping"}')
+    known.learn(epoch=Epoch(rev=1, policies=1))
+    sockets.hear("c1", '{"action": "ping"}')
+    known.learn(epoch=Epoch())
+    clock.pass_seconds(3_605)
+    sockets.hear("c2", '{"action": "ping"}')
+
+    assert replies.sent == [("c1", {"type": "pong"})]
+    assert replies.closed == ["c1", "c2"]
+
+
+def test_a_revoked_socket_that_cannot_be_closed_is_forgotten_all_the_same(
+    usher: Usher, sockets: Sockets, known: KnownHere, replies: Replies, table: Table
+) -> None:
+    sockets.join("c1", ticket(usher, caller(JANE, "consumer")))
+    known.learn(an_end())
+    replies.gone = True
+
+    sockets.hear("c1", '{"action": "ping"}')
+
+    assert list(Connections(table).of(JANE, NOW)) == []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.errors import Unavailable
-from chalicelib.model.change import JobChange, Joined
+from chalicelib.errors import AccessUnknown, Unavailable
+from chalicelib.model.access import Epoch, Kind
+from chalicelib.model.change import JobChange, Joined, Revoked
 from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Status
 from chalicelib.model.watch import Scope
@@ -18,8 +21,8 @@ from chalicelib.store import keys
 from chalicelib.store.connections import Connections
 from chalicelib.store.items import deposit_to_item
 from chalicelib.store.open_jobs import OpenJobs
-from tests.chalicelib.examples import HOOK, JANE, NOW, a_connection, a_deposit, a_job, an_id
-from tests.chalicelib.notify.recording import CountedRegistry, Posts
+from tests.chalicelib.examples import HOOK, JANE, NOW, a_bearer, a_connection, a_deposit, a_job, an_end, an_id
+from tests.chalicelib.notify.recording import CountedRegistry, KnownHere, Posts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,13 +46,25 @@ def registry(table: Table) -> CountedRegistry:
 
 
 @pytest.fixture
+def known() -> KnownHere:
+    return KnownHere()
+
+
+@pytest.fixture
 def teller(  # noqa: PLR0917  its parts are fixtures
-    registry: CountedRegistry, table: Table, posts: Posts, pool: Executor, clock: Clock, facts: Facts
+    registry: CountedRegistry,
+    table: Table,
+    known: KnownHere,
+    posts: Posts,
+    pool: Executor,
+    clock: Clock,
+    facts: Facts,
 ) -> Teller:
     clock.pass_seconds(60)  # the connections of these tests have joined a minute ago
     return Teller(
         registry=registry,
         open_jobs=OpenJobs(table),
+        known=known,
         post=posts,
         hang_up=posts.hang_up,
         pool=pool,
@@ -319,3 +334,138 @@ def test_an_ended_job_is_told_with_its_result(teller: Teller, registry: CountedR
     ((_, message),) = posts.sent
     assert (message["type"], message["seq"]) == ("job.updated", 2)
     assert (message["job"]["status"], message["job"]["result"]) == ("SUCCEEDED", {"current": True})
+
+
+def test_who_was_revoked_hears_nothing_more_and_is_closed(
+    teller: Teller, registry: CountedRegistry, known: KnownHere, posts: Posts, facts: Facts
+) -> None:
+    registry.inner.join(a_connection("jane"))
+    registry.inner.join(a_connection("other bearer", bearer=a_bearer(token_id="token-2")))
+    registry.inner.join(a_connection("admin", principal="root", scope=Scope.SUBJECT))
+    known.learn(an_end(Kind.BEARER, "token-1"), an_end(name="root"))
+
+    teller.tell([change(1)])
+
+    assert [to for to, _ in posts.sent] == ["other bearer"]
+    assert sorted(posts.closed) == ["admin", "jane"]
+    assert [connection.id for connection in registry.inner.of(JANE, NOW)] == ["other bearer"]
+    assert {"event": "connection.ended", "connection": "jane", "code": "revoked", "principal": JANE} in facts.heard
+
+
+def test_a_revocation_closes_its_principals_sockets_though_there_is_nothing_to_tell(
+    teller: Teller, registry: CountedRegistry, known: KnownHere, posts: Posts
+) -> None:
+    for name, person in (("jane-1", JANE), ("jane-2", JANE), ("john", "john")):
+        registry.inner.join(a_connection(name, principal=person, person=person))
+    known.learn(an_end())
+
+    teller.tell([Revoked(revocation=an_end())])
+
+    assert known.looks == [NOW + 60 * SECOND], "what this process knew before does not count"
+    assert sorted(posts.closed) == ["jane-1", "jane-2"]
+    assert list(registry.inner.of(JANE, NOW)) == []
+    assert posts.sent == []
+
+
+def test_an_end_of_sessions_closes_the_older_ones_alone(
+    teller: Teller, registry: CountedRegistry, known: KnownHere, posts: Posts, facts: Facts
+) -> None:
+    moment = NOW // SECOND - 30
+    registry.inner.join(a_connection("before"))
+    registry.inner.join(a_connection("after", bearer=a_bearer(issued_at=moment)))
+    end = an_end(Kind.SESSIONS, issued_before=moment * SECOND)
+    known.learn(end)
+
+    teller.tell([Revoked(revocation=end)])
+
+    assert posts.closed == ["before"]
+    assert posts.sent == []
+    assert "push.sent" not in facts.events
+
+
+def test_a_revocation_that_was_lifted_before_its_record_came_closes_nobody(
+    teller: Teller, registry: CountedRegistry, posts: Posts
+) -> None:
+    registry.inner.join(a_connection("jane"))
+
+    teller.tell([Revoked(revocation=an_end())])
+
+    assert posts.closed == []
+
+
+def test_a_bearers_revocation_names_nobody_to_look_for(
+    teller: Teller, registry: CountedRegistry, known: KnownHere
+) -> None:
+    teller.tell([Revoked(revocation=an_end(Kind.BEARER, "token-1"))])
+
+    assert (registry.asked, known.looks) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("bearer", "epoch", "code"),
+    [
+        (a_bearer(expires_at=NOW // SECOND + 55), Epoch(), "expired"),
+        (a_bearer(), Epoch(rev=1, policies=1), "policies_changed"),
+    ],
+)
+def test_a_socket_ends_with_its_bearer_and_with_the_policies_of_its_ticket(  # noqa: PLR0917  fixtures
+    teller: Teller,
+    registry: CountedRegistry,
+    known: KnownHere,
+    posts: Posts,
+    facts: Facts,
+    bearer: Any,
+    epoch: Any,
+    code: str,
+) -> None:
+    newcomer = a_connection("new", bearer=bearer)
+    for connection in (newcomer, a_connection("old", bearer=bearer)):
+        registry.inner.join(connection)
+    known.learn(epoch=epoch)
+
+    teller.tell([Joined(connection=newcomer), change(1)])
+
+    assert posts.sent == []
+    assert sorted(posts.closed) == ["new", "old"]
+    assert {fact["code"] for fact in facts.heard if fact["event"] == "connection.ended"} == {code}
+
+
+def test_a_process_whose_knowledge_is_older_than_the_socket_asks_before_it_closes_it(
+    teller: Teller, registry: CountedRegistry, known: KnownHere, posts: Posts
+) -> None:
+    registry.inner.join(a_connection("here", bearer=a_bearer(epoch=1)))
+    known.later = replace(known.access, epoch=Epoch(rev=1, policies=1))
+
+    teller.tell([change(1)])
+
+    assert posts.to("here") == [f"{an_id(1)}:1"]
+    assert known.looks == [NOW]
+
+
+def test_when_nobody_knows_who_was_revoked_nothing_is_told_and_all_of_it_comes_again(
+    teller: Teller, registry: CountedRegistry, known: KnownHere, posts: Posts
+) -> None:
+    registry.inner.join(a_connection("here"))
+    known.fault = AccessUnknown()
+
+    for news in (change(1), Revoked(revocation=an_end())):
+        with pytest.raises(Unavailable):
+            teller.tell([news])
+
+    assert (posts.sent, posts.closed) == ([], [])
+
+
+def test_a_revocation_counts_also_for_who_waits_behind_a_slow_client(
+    teller: Teller, registry: CountedRegistry, known: KnownHere, posts: Posts
+) -> None:
+    for name in ("a-first", "b-second"):
+        registry.inner.join(a_connection(name))
+
+    def then_revoked(connection_id: str, message: bytes) -> None:
+        posts(connection_id, message)
+        known.learn(an_end())
+
+    with ThreadPoolExecutor(1) as one_at_a_time:
+        replace(teller, post=then_revoked, pool=one_at_a_time).tell([change(1)])
+
+    assert len(posts.sent) == len(posts.closed) == 1

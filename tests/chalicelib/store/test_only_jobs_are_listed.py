@@ -13,6 +13,7 @@ from chalicelib.model.clock import SECOND
 from chalicelib.model.imports import Refusal, Source
 from chalicelib.model.job import Status
 from chalicelib.model.quarantine import Sighting
+from chalicelib.store.access import Revocations
 from chalicelib.store.attributes import from_attributes
 from chalicelib.store.branch_keys import BranchKeys
 from chalicelib.store.cached import CachedDocuments
@@ -24,7 +25,7 @@ from chalicelib.store.policies import Policies
 from chalicelib.store.providers import Providers
 from chalicelib.store.quarantine import Quarantine
 from chalicelib.store.tickets import Tickets
-from tests.chalicelib.examples import NOW, a_connection, a_deposit, a_place, a_revocation, a_watch
+from tests.chalicelib.examples import NOW, a_connection, a_deposit, a_place, a_revocation, a_watch, an_end
 from tests.chalicelib.model.test_renewal import provider
 from tests.chalicelib.process.many import a_request
 from tests.guards.project import ROOT, TEMPLATE
@@ -40,6 +41,8 @@ KINDS = {
     "current",
     "branch_key",
     "policy",
+    "epoch",
+    "revocation",
     "ticket",
     "connection",
     "watch",
@@ -66,6 +69,7 @@ def full(table: Table, jobs: Jobs) -> Table:
     Policies(table, lambda: NOW).put(
         {"group": "g", "statements": [{"effect": "Allow", "methods": ["GET"], "paths": ["/jobs"]}]}
     )
+    Revocations(table).revoke(an_end(), NOW)
     request = a_request(Source(key="k", etag="e", size=1), 8)
     Imports(table).accept(request)
     Imports(table).refuse(request.job, 1, [Refusal(line=1, code="invalid_body", field=None, rule="r")])

@@ -29,10 +29,11 @@ class CountedTable:
         self._inner = inner
         self.asked: list[int] = []
 
-    def get_many(self, wanted: Sequence[Any]) -> list[dict[str, Any]]:
+    def get_many(self, wanted: Sequence[Any], *, consistent: bool) -> list[dict[str, Any]]:
+        assert consistent, "else what is kept under an epoch could be older than it"
         if wanted:
             self.asked.append(len(wanted))
-        return self._inner.get_many(wanted)
+        return self._inner.get_many(wanted, consistent=consistent)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -116,6 +117,22 @@ def test_a_changed_policy_counts_at_once_here_and_within_a_minute_elsewhere(
     assert elsewhere.of(["a"])[0].statements[0].methods == ("GET",)
     clock.pass_seconds(KEEP_SECONDS)
     assert elsewhere.of(["a"])[0].statements[0].methods == ("POST",)
+
+
+def test_what_was_read_in_another_epoch_is_read_again(table: Table, counted: CountedTable, clock: Clock) -> None:
+    epochs = [1]
+    elsewhere = Policies(counted, clock, lambda: epochs[-1])
+    put(elsewhere, "a", READ)
+    elsewhere.of(["a", "nobody"])
+    put(Policies(table, clock), "a", WRITE)
+    assert elsewhere.of(["a"])[0].statements[0].methods == ("GET",)
+
+    for epoch in (2, 1):  # back, too: after a restore it is another
+        epochs.append(epoch)
+        assert elsewhere.of(["a"])[0].statements[0].methods == ("POST",)
+        elsewhere.of(["a"])
+
+    assert counted.asked == [2, 1, 1]
 
 
 def test_what_tokens_invent_is_not_kept_for_ever(policies: Policies, monkeypatch: pytest.MonkeyPatch) -> None:

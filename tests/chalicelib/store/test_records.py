@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import Unreadable
-from chalicelib.model.change import JobChange, Joined
+from chalicelib.model.change import JobChange, Joined, Revoked
 from chalicelib.model.job import Status
+from chalicelib.store.access import revocation_to_item
 from chalicelib.store.attributes import to_attributes
 from chalicelib.store.connections import watch_attributes
 from chalicelib.store.items import current_to_item, deposit_to_item, job_to_item
 from chalicelib.store.records import read_record
-from tests.chalicelib.examples import NOW, a_connection, a_deposit, a_job, a_revocation, a_token
+from tests.chalicelib.examples import NOW, a_connection, a_deposit, a_job, a_revocation, a_token, an_end
 
 
 def record(new: dict[str, Any] | None, old: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -55,6 +56,14 @@ def test_a_new_connection_is_joined_and_a_changed_one_is_nothing() -> None:
 
     assert read_record(record(item)) == Joined(connection=a_connection())
     assert read_record(record(item, item)) is None
+
+
+def test_a_revocation_is_heard_of_when_it_is_made_and_when_it_is_widened() -> None:
+    item = revocation_to_item(an_end())
+
+    assert read_record(record(item)) == read_record(record(item, item)) == Revoked(revocation=an_end())
+    with pytest.raises(Unreadable):
+        read_record(record({**item, "what": "team"}))
 
 
 def test_a_repaired_item_is_as_good_as_new() -> None:

@@ -62,6 +62,7 @@ def test_the_statuses_of_the_contract_are_these() -> None:
         "discovery_failed": 400,
         "bad_ticket": 403,
         "unavailable": 503,
+        "access_unknown": 503,
         "throttled": 503,
         "not_sent": 503,
         "answer_lost": 503,
