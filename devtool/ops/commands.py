@@ -54,7 +54,22 @@ def add(commands: Any) -> None:
     drop.add_argument("name", help="as the list shows it")
     drop.set_defaults(run=_dropped)
 
+    _add_access(what)
     _add_keys(what)
+
+
+def _add_access(what: Any) -> None:
+    access = what.add_parser("access", help="whose access was ended before its time")
+    verbs = access.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs.add_parser("list", help="whose, why and by whom").set_defaults(run=_revocations)
+    revoke = verbs.add_parser("revoke", help="end it within 5 seconds, until it is lifted")
+    revoke.add_argument("kind", choices=["principal", "sessions", "bearer"], help="sessions: bearers issued before now")
+    revoke.add_argument("name", help="the `sub`; of a bearer the `jti`")
+    revoke.add_argument("--why", default="", metavar="TEXT", help="for those who come after")
+    revoke.set_defaults(run=_access_revoked)
+    lift = verbs.add_parser("lift", help="give it back")
+    lift.add_argument("id", help="as the list shows it")
+    lift.set_defaults(run=_access_lifted)
 
 
 def _add_keys(what: Any) -> None:
@@ -73,6 +88,27 @@ def _add_keys(what: Any) -> None:
     one.add_argument(
         "--with-credentials", action="store_true", help="also those of the providers, which default/default seals"
     )
+
+
+def _revocations(options: argparse.Namespace) -> None:
+    from devtool.ops import access
+
+    access.listed(_stage(options), as_json=options.json)
+
+
+def _access_revoked(options: argparse.Namespace) -> None:
+    from chalicelib.model.access import Kind
+    from devtool.ops import access
+
+    done = access.revoked(_stage(options), Kind(options.kind), options.name, options.why)
+    sys.stdout.write((json.dumps([{"done": done}]) if options.json else done) + "\n")
+
+
+def _access_lifted(options: argparse.Namespace) -> None:
+    from devtool.ops import access
+
+    done = access.lifted(_stage(options), options.id)
+    sys.stdout.write((json.dumps([{"done": done}]) if options.json else done) + "\n")
 
 
 def _stage(options: argparse.Namespace) -> Stage:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.process.messages import WorkQueue
 from chalicelib.seal.keyring import Keyring
 from chalicelib.seal.kms import KmsWrapper
+from chalicelib.store.access import Revocations
 from chalicelib.store.branch_keys import BranchKeys
 from chalicelib.store.cached import CachedDocuments
 from chalicelib.store.jobs import Jobs
@@ -70,6 +71,11 @@ class Stage:
     def cache(self) -> CachedDocuments:
         """What outsiders published."""
         return CachedDocuments(self.table)
+
+    @property
+    def revocations(self) -> Revocations:
+        """Whose access was ended."""
+        return Revocations(self.table)
 
     @property
     def queue(self) -> WorkQueue:
