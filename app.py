@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from chalice.app import Chalice, Request, Response
 
 from chalicelib import log
-from chalicelib.config import QUEUE_ARN_AT_IMPORT, STREAM_ARN_AT_IMPORT
+from chalicelib.config import QUEUE_ARN_AT_IMPORT, STREAM_ARN_AT_IMPORT, USAGE_PLANS_AT_IMPORT
+from chalicelib.errors import Misconfigured
 from chalicelib.model import names
 from chalicelib.model.job import Job, age_ms
 from chalicelib.model.overdue import SWEEP_RUN
-from chalicelib.web import answers
+from chalicelib.web import answers, cors
 from chalicelib.web.authorizing import hear_all
 from chalicelib.web.problems import answered, settled
 from chalicelib.web.requests import (
@@ -22,6 +23,7 @@ from chalicelib.web.requests import (
     Query,
     allow,
     caller_of,
+    check_head,
     group_name,
     identifier,
     json_body,
@@ -33,6 +35,8 @@ from chalicelib.web.requests import (
 from chalicelib.wiring import system, wired
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chalicelib.collect.read import Collected
     from chalicelib.model.caller import Caller
 
@@ -60,11 +64,14 @@ def authorize(request: Any) -> dict[str, Any]:
 
     log.begin(function="authorize")  # Chalice gives an authorizer no context, so no request id
     try:
-        verifier, policies, access = wired.verifier, wired.policies, wired.known_access
+        verifier, policies = wired.verifier, wired.policies
+        access, meter = wired.known_access, wired.meter
     except Exception as error:  # noqa: BLE001  deny by default: a setting that is missing denies, too
         log.failure("denied", error, code="error")
         return refusal()
-    return answer(request.token, request.method_arn, verifier, policies.of, access=access.current, log=log.fact)
+    return answer(
+        request.token, request.method_arn, verifier, policies.of, access=access.current, meter=meter, log=log.fact
+    )
 
 
 # Routes --------------------------------------------------------------------------------------------------
@@ -428,6 +435,37 @@ def openapi() -> Response:
     return answers.ok(document(), cached_for=300)
 
 
+# What every route has beside its view -------------------------------------------------------------------
+
+
+@app.middleware("http")
+def share(request: Request, answer: Callable[[Request], Response]) -> Response:
+    """Let pages of the listed origins read the answer."""
+    given = answer(request)
+    try:
+        listed = wired.settings.cors_origins
+    except Misconfigured:  # the contract is served without any setting; nobody is listed then
+        return given
+    return cors.shared(given, request.headers.get("origin"), listed)
+
+
+@answered
+def preflight(**_: str) -> Response:
+    """Tell a page of a listed origin what it may send."""
+    _begin()
+    request = _request()
+    methods = app.routes[request.context["resourcePath"]]
+    allowed = cors.preflight(request.headers.get("origin"), wired.settings.cors_origins, set(methods) - {"OPTIONS"})
+    log.fact("preflight.answered")
+    return allowed
+
+
+for _path, _entries in list(app.routes.items()):
+    for _entry in _entries.values():
+        _entry.api_key_required = USAGE_PLANS_AT_IMPORT and _entry.authorizer is not None
+    app.route(_path, methods=["OPTIONS"], content_types=ANY, api_key_required=False)(preflight)
+
+
 # What happens behind the 202 ---------------------------------------------------------------------------
 
 
@@ -513,6 +551,7 @@ def _begin() -> None:
         method=request.method,
         route=context.get("resourcePath"),
     )
+    check_head(request)
 
 
 def _asked(*parameters: str) -> tuple[Caller, Query]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -30,14 +31,39 @@ SETTINGS: dict[str, str] = {
         "`refuse` (the default): providers are called at public addresses, by https; `allow`: also at private and "
         "loopback ones, also by http"
     ),
+    "CLIENTS": (
+        "the clients (`azp` or `client_id` of their bearer tokens) that each have limits of their own, "
+        "comma-separated, 16 at the most (default none)"
+    ),
+    "USAGE_KEYS": "what the API keys of the usage plans begin with; `none` (the default) where there are no plans",
+    "CORS_ORIGINS": "the origins whose pages may read answers, comma-separated (default none)",
     "STAGE": "the deployment's name, on every log line (default `local`)",
 }
 """Every setting and what it is for. The README lists the same; a test holds the two together."""
 
+NO_USAGE_KEYS = "none"
+"""What USAGE_KEYS is where no usage plan counts requests."""
+
 _NO_ADDRESS_YET = ".invalid"
 """RFC 6761: a name that never resolves. The first of two plain `chalice deploy`s has no WebSocket API to name yet."""
 
-_DEFAULTS = {"JWT_GROUPS_CLAIM": "groups", "EVENT_FAILURES": "raise", "PRIVATE_PROVIDERS": "refuse", "STAGE": "local"}
+_DEFAULTS = {
+    "JWT_GROUPS_CLAIM": "groups",
+    "EVENT_FAILURES": "raise",
+    "PRIVATE_PROVIDERS": "refuse",
+    "USAGE_KEYS": NO_USAGE_KEYS,
+    "STAGE": "local",
+}
+
+_MAY_BE_EMPTY = ("CLIENTS", "CORS_ORIGINS")
+
+MOST_CLIENTS = 16
+"""As many API keys has the template beside the one of everybody else."""
+
+_CLIENT = re.compile(r"[!-+\--~]{1,128}")
+_LOOPBACK = r"http://(?:localhost|127\.0\.0\.1|\[::1\])"
+_ORIGIN = re.compile(rf"(?:https://[a-z0-9\-]+(?:\.[a-z0-9\-]+)*|{_LOOPBACK})(?::[0-9]{{1,5}})?")
+"""As browsers write it (RFC 6454, section 6.2): lower case, no path. Never `*` or `null`, which anybody can be."""
 
 _ONE_ISSUER = ("JWT_ISSUER", "JWT_AUDIENCE", "JWKS_URL")
 """The short form of one issuer: all three, or none of them where ISSUERS has some."""
@@ -48,6 +74,10 @@ STREAM_ARN_AT_IMPORT = os.environ.get("STREAM_ARN", "arn:aws:dynamodb:us-east-1:
 QUEUE_ARN_AT_IMPORT = os.environ.get("QUEUE_ARN", "arn:aws:sqs:us-east-1:000000000000:x")
 """Chalice reads decorator arguments at import. The packaged stack overrides both by reference
 (infrastructure/template.json); a plain `chalice deploy` sets them, for the stage, in .chalice/config.json."""
+
+USAGE_PLANS_AT_IMPORT = os.environ.get("USAGE_KEYS") != NO_USAGE_KEYS
+"""Whether requests are counted by API key. The packaged stack has the plans; a plain `chalice deploy` has none and says
+so. Not the other way round: a stack that asked for no key would have plans that count nothing, unseen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +97,9 @@ class Settings:
     websocket_management_url: str
     event_failures: Literal["report", "raise"]
     private_providers: Literal["refuse", "allow"]
+    clients: tuple[str, ...]
+    usage_keys: str
+    cors_origins: tuple[str, ...]
     stage: str
 
     @property
@@ -83,7 +116,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises Misconfigured naming every setting that is missing or wrong, not only the first.
     """
     values = {name: environment.get(name) or _DEFAULTS.get(name, "") for name in SETTINGS}
-    optional = {"ISSUERS"}
+    optional = {"ISSUERS", *_MAY_BE_EMPTY}
     if values["ISSUERS"] and not any(values[name] for name in _ONE_ISSUER):
         optional.update(_ONE_ISSUER)
     missing = [f"{name} ({SETTINGS[name]})" for name, value in values.items() if not value and name not in optional]
@@ -92,4 +125,19 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     for name, (one, other) in _CHOICES.items():
         if values[name] not in (one, other):
             raise Misconfigured(f"{name} is {values[name]!r}; it must be `{one}` or `{other}`")
-    return Settings(**{name.lower(): value for name, value in values.items()})  # type: ignore[arg-type]
+    lists = {
+        "clients": _listed("CLIENTS", values, _CLIENT, most=MOST_CLIENTS, such_as="`my-login-hook`"),
+        "cors_origins": _listed("CORS_ORIGINS", values, _ORIGIN, most=64, such_as="`https://app.example`, never `*`"),
+    }
+    return Settings(**{name.lower(): value for name, value in values.items()} | lists)  # type: ignore[arg-type]
+
+
+def _listed(name: str, values: Mapping[str, str], form: re.Pattern[str], *, most: int, such_as: str) -> tuple[str, ...]:
+    """Return what a comma-separated setting lists. Raises Misconfigured for what is not of its form, or too many."""
+    listed = tuple(values[name].split(",")) if values[name] else ()
+    for one in listed:
+        if not form.fullmatch(one):
+            raise Misconfigured(f"{name} lists {one!r}; each must be such as {such_as}, without spaces")
+    if len(listed) > most or len(set(listed)) < len(listed):
+        raise Misconfigured(f"{name} lists {len(listed)}; it takes {most} at the most, each of them once")
+    return listed

@@ -48,6 +48,12 @@ class BodyTooLarge(Refused):
     code = "body_too_large"
 
 
+class HeadersTooLarge(Refused):
+    """The request's headers and query are larger than the documented limit."""
+
+    code = "headers_too_large"
+
+
 class WrongMediaType(Refused):
     """The body must be JSON, and say so."""
 

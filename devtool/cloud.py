@@ -26,9 +26,15 @@ if TYPE_CHECKING:
 REST_STAGE = "api"
 DRAIN_SECONDS = 15.0
 
+CLIENTS = ("login-hook", "storefront")
+"""Clients with limits of their own in the local cloud: of tokens with such an `azp`, `./dev token` gives none."""
+
+ORIGINS = ("http://localhost:3000", "http://localhost:5173")
+"""Where the usual tools serve a front end that is being written: such pages may read answers of the local cloud."""
+
 # Where the emulator itself keeps which deploy it holds, so that the note comes and goes with its state.
 _DEPLOYED = "/cloakroom/deployed"
-_DEPLOYERS = ("template.py", "stack.py", "gateway.py", "cloud.py", "requirements-cloud.txt")
+_DEPLOYERS = ("template.py", "stack.py", "gateway.py", "cloud.py", "intrinsics.py", "requirements-cloud.txt")
 
 Step = Callable[[str], AbstractContextManager[None]]
 
@@ -80,11 +86,12 @@ class Cloud:
         return info
 
     def _deploy(self, packaged: Path) -> None:
-        deployed = self.stack.deploy(packaged, self._parameters())
+        parameters = self._parameters()
+        deployed = self.stack.deploy(packaged, parameters)
         gateway.complete(
             environment.client("apigateway", self.endpoint),
             self.stack.outputs()["RestAPIId"],
-            template.rest_document(deployed),
+            template.rest_document(deployed, parameters),
             REST_STAGE,
         )
         self._complete_tables(deployed)
@@ -125,6 +132,8 @@ class Cloud:
             "JwksUrl": self.issuer.jwks_url,
             "JwtGroupsClaim": GROUPS_CLAIM,
             "PrivateProviders": "allow",
+            "Clients": ",".join(CLIENTS),
+            "CorsOrigins": ",".join(ORIGINS),
             "WebsocketUrl": f"ws{address}/{REST_STAGE}",
             "WebsocketManagementUrl": f"http{address}/{REST_STAGE}",
         }

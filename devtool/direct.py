@@ -12,6 +12,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.config import NO_USAGE_KEYS
 from devtool.errors import DirectFailed
 from devtool.intrinsics import Values
 from devtool.packaging import MERGE_TEMPLATE
@@ -56,7 +57,7 @@ def render_resources(out: Path) -> Path:
     kept = {
         name: values.decide(resource)
         for name, resource in template["Resources"].items()
-        if "Type" in resource and name not in _UNUSED
+        if "Type" in resource and name not in _UNUSED and not resource["Type"].startswith("AWS::ApiGateway::")
     }
     document = {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -92,13 +93,15 @@ def render_project(out: Path, stack: Path, parameters: dict[str, str]) -> bool:
     _copy_code(out)
     for policy in sorted((PROJECT / ".chalice").glob("policy-*.json")):
         _write(out / ".chalice" / policy.name, _policy(_read(policy), values, socket_known=socket is not None))
-    variables = values.resolve(template["Globals"]["Function"]["Environment"]["Variables"])
-    variables |= {
+    ours = {
         "EVENT_FAILURES": "raise",  # nobody reads a partial batch response here
+        "USAGE_KEYS": NO_USAGE_KEYS,  # there are no usage plans: routes that wanted a key would refuse everybody
         "STAGE": STAGE,
         "STREAM_ARN": outputs["StreamArn"],
         "QUEUE_ARN": outputs["QueueArn"],
     }
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    variables = values.resolve({name: value for name, value in variables.items() if name not in ours}) | ours
     _write(out / ".chalice" / "config.json", config | {"stages": {STAGE: {"environment_variables": variables}}})
     return socket is not None
 

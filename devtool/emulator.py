@@ -20,7 +20,9 @@ from devtool.workspace import CLOUD_PYTHON, PROJECT, Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LEASH = PROJECT / "devtool" / "leash.py"  # run with -P: the modules beside it are none of MiniStack's
+# Run with -P: the modules beside them are none of MiniStack's.
+_METERED = PROJECT / "devtool" / "metered.py"
+_LEASH = PROJECT / "devtool" / "leash.py"
 HOST = "127.0.0.1"
 _START_SECONDS = 60
 _STOP_SECONDS = 30
@@ -105,7 +107,7 @@ def start(
         settings["PYTHONPATH"] = str(modules)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [str(CLOUD_PYTHON), *(("-m", "ministack") if persist else ("-P", str(_LEASH), str(os.getpid())))],
+            [str(CLOUD_PYTHON), "-P", *((str(_METERED),) if persist else (str(_LEASH), str(os.getpid())))],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,7 +1,7 @@
 """Complete the REST API: MiniStack's import of the document keeps paths, proxies and authorizers only.
 
 What it drops is put back call by call: integrations that are not Lambda proxies (Chalice's CORS preflight
-is a mock), models, request validators, gateway responses. Everything here may run twice.
+is a mock), models, request validators, gateway responses, the source of API keys. Everything here may run twice.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ def complete(client: Any, api_id: str, document: Document, stage: str) -> None:
             if patches:
                 client.update_method(**where, patchOperations=patches)
             _put_integration(client, where, operation.get("x-amazon-apigateway-integration"))
+    source = document.get("x-amazon-apigateway-api-key-source", "HEADER")
+    client.update_rest_api(restApiId=api_id, patchOperations=[_patch("replace", "/apiKeySource", source)])
     for kind, response in (document.get("x-amazon-apigateway-gateway-responses") or {}).items():
         client.put_gateway_response(restApiId=api_id, responseType=kind, **_gateway_response(response))
     client.create_deployment(restApiId=api_id, stageName=stage)

@@ -11,6 +11,7 @@ from devtool.errors import DirectFailed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_ABSENT = {"Ref": "AWS::NoValue"}
 _PLACEHOLDER = re.compile(r"\$\{([^}!]+)\}")
 
 
@@ -34,6 +35,8 @@ class Values:
                 return self._named(name)
             case {"Fn::GetAtt": [str(resource), str(attribute)]}:
                 return self._named(f"{resource}.{attribute}")
+            case {"Fn::Split": [str(separator), text]}:
+                return str(self.resolve(text)).split(separator)
             case dict() if strange := [name for name in value if name.startswith("Fn::") and name != "Fn::If"]:
                 raise Unknown(f"the template uses {', '.join(strange)}, which ./dev direct does not know")
         return self._inside(value, self.resolve)
@@ -47,10 +50,19 @@ class Values:
             case {"Fn::If": [str(condition), yes, no]}:
                 return go_on(yes if self._holds(condition) else no)
             case dict():
-                return {name: go_on(inner) for name, inner in value.items()}
+                return {
+                    name: done for name, inner in value.items() if (done := self._or_absent(inner, go_on)) != _ABSENT
+                }
             case list():
-                return [go_on(inner) for inner in value]
+                return [done for inner in value if (done := self._or_absent(inner, go_on)) != _ABSENT]
         return value
+
+    def _or_absent(self, value: Any, go_on: Callable[[Any], Any]) -> Any:
+        """Carry out what is inside, unless that is nothing at all: `_ABSENT` is no name to be resolved."""
+        while isinstance(value, dict) and set(value) == {"Fn::If"}:
+            condition, yes, no = value["Fn::If"]
+            value = yes if self._holds(condition) else no
+        return _ABSENT if value == _ABSENT else go_on(value)
 
     def _named(self, name: str) -> str:
         if name not in self.names:
@@ -58,5 +70,9 @@ class Values:
         return self.names[name]
 
     def _holds(self, condition: str) -> bool:
-        left, right = self.conditions[condition]["Fn::Equals"]
-        return bool(self.resolve(left) == self.resolve(right))
+        match self.conditions[condition]:
+            case {"Fn::And": [*parts]}:
+                return all(self._holds(part["Condition"]) for part in parts)
+            case {"Fn::Equals": [left, right]}:
+                return bool(self.resolve(left) == self.resolve(right))
+        raise Unknown(f"the condition {condition} is of a kind that ./dev direct does not know")

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 _POLL_SECONDS = 0.25
 
@@ -25,4 +26,4 @@ def end_with(parent: int) -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=end_with, args=(int(sys.argv.pop(1)),), daemon=True, name="leash").start()
-    runpy.run_module("ministack", run_name="__main__", alter_sys=True)
+    runpy.run_path(str(Path(__file__).with_name("metered.py")), run_name="__main__")

@@ -8,8 +8,10 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from devtool.intrinsics import Values
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 Template = dict[str, Any]
 
@@ -141,11 +143,16 @@ def _of_type(template: Template, kind: str) -> list[dict[str, Any]]:
     return [resource for resource in template["Resources"].values() if resource["Type"] == kind]
 
 
-def rest_document(template: Template) -> dict[str, Any]:
-    """Return the REST API's swagger document."""
+def rest_document(template: Template, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the REST API's swagger document; with parameters, its conditions are decided by them and the defaults."""
     (api,) = _of_type(template, "AWS::Serverless::Api")
     document: dict[str, Any] = api["Properties"]["DefinitionBody"]
-    return document
+    if parameters is None:
+        return document
+    defaults = {name: str(one["Default"]) for name, one in template.get("Parameters", {}).items() if "Default" in one}
+    values = Values(names={**defaults, **parameters}, conditions=template.get("Conditions", {}))
+    decided: dict[str, Any] = values.decide(document)
+    return decided
 
 
 def expiring_tables(template: Template) -> dict[str, str]:

@@ -11,7 +11,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from chalicelib.admit.bearer import Refused
+from chalicelib.admit.bearer import EXPIRED, Refused
 from chalicelib.errors import AccessUnknown
 from chalicelib.model.access import Bearer
 from chalicelib.model.clock import SECOND
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from chalicelib.admit.bearer import Caller
+    from chalicelib.admit.metering import Meter
     from chalicelib.model.access import Access
     from chalicelib.model.policy import Policy, Statement
 
@@ -36,6 +37,14 @@ OTHER_GROUPS_LENGTH: Final = 1024
 
 TOO_MANY: Final = "*"
 """In their place where they are longer. No group is called so (see `model/names.py`)."""
+
+
+class SignInAgain(Exception):
+    """Make API Gateway answer 401, which it does for this very message: the bearer was good, and has expired."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
 
 _METHOD_ARN: Final = re.compile(
     r"(arn:[a-z\-]+:execute-api:[a-z0-9\-]+:[0-9]{12}:[A-Za-z0-9\-]+/[A-Za-z0-9_\-]+)/[A-Z]+(?:/.*)?",
@@ -57,9 +66,15 @@ def answer(
     policies_of: Callable[[Sequence[str]], Sequence[Policy]],
     *,
     access: Callable[[], Access],
+    meter: Meter | None = None,
     log: Callable[..., None],
 ) -> dict[str, Any]:
-    """Return the authorizer's answer for a bearer header; it never raises, and a refusal gives no reason.
+    """Return the authorizer's answer for a bearer header; a refusal gives no reason.
+
+    Raises SignInAgain for a bearer that is the issuer's, for us, and expired: the service says 401 of one that expires
+    while API Gateway remembers it, and a client should renew it in either case. It raises nothing else.
+
+    `meter` names the API key that the caller's requests are counted by; None where the stage has no usage plans.
 
     `policies_of` gives the policies of those groups that have one, none older than the epoch of `access`, which tells
     who was revoked; it may raise AccessUnknown. `log(outcome, **fields)` hears the reason: `admitted` with principal,
@@ -67,7 +82,10 @@ def answer(
     `no_policy`, `too_large`, `method_arn`, `error`). The token is in neither.
     """
     try:
-        return _decide(header, method_arn, verifier, policies_of, access, log)
+        decided = _decide(header, method_arn, verifier, policies_of, access, log)
+        return decided if meter is None else _counted(decided, meter)
+    except SignInAgain:
+        raise
     except AccessUnknown as error:
         return _denied_by_error(error, log, code=error.code)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever breaks, the gateway hears a Deny
@@ -84,7 +102,10 @@ def _decide(  # noqa: PLR0917  what `answer` was given
 ) -> dict[str, Any]:
     caller = verifier.verify(header)
     if isinstance(caller, Refused):
-        return _denied(log, code=caller.code)
+        refused = _denied(log, code=caller.code)
+        if caller.code == EXPIRED:
+            raise SignInAgain
+        return refused
     about = {"principal": caller.principal, "token_id": caller.token_id}
     arn = _METHOD_ARN.fullmatch(method_arn)
     if arn is None:
@@ -183,6 +204,12 @@ def _lasting(caller: Caller, policies: Sequence[Policy], known: Access) -> dict[
         "known": str(known.known_at),
         "other_groups": others if len(others) <= OTHER_GROUPS_LENGTH else TOO_MANY,
     }
+
+
+def _counted(decided: dict[str, Any], meter: Meter) -> dict[str, Any]:
+    """Add the API key. A refusal has one, too: whoever is refused counts among all others, and is told nothing."""
+    client = decided["context"].get("client") or None
+    return {**decided, "usageIdentifierKey": meter.key_of(client)}
 
 
 def _denied(log: Callable[..., None], **fields: str | None) -> dict[str, Any]:

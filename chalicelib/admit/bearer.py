@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TOKEN_BYTES: Final = 8192
 LEEWAY: Final = 5
+EXPIRED: Final = "expired"  # its signature, issuer and audience were found good before
 LATEST: Final = 253_402_300_799  # the end of the year 9999
 LONGEST_LIFE: Final = 366 * 86_400  # seconds from now: who never has to come back for a new token cannot be shut out
 # RFC 8725, section 3.11: a token of another kind (a logout token, a DPoP proof) is no access token.
@@ -117,7 +118,7 @@ class Verifier:
         if expires_at is None:
             raise Fault("claims")
         if now >= expires_at + LEEWAY:
-            raise Fault("expired")
+            raise Fault(EXPIRED)
         if expires_at > now + LONGEST_LIFE:
             raise Fault("lifetime")
         # `iat` is optional (RFC 7519): it proves nothing that `exp` does not, and some issuers leave it out.

@@ -24,10 +24,11 @@ from chalicelib.intake.bodies import (
     TicketIn,
     VerifyIn,
 )
+from chalicelib.intake.reading import LONGEST_IDEMPOTENCY_KEY
 from chalicelib.model.imports import LARGEST_LINES, LARGEST_UPLOAD, MOST_LINES
 from chalicelib.web import parameters, policy_shapes, receipt_shapes, shapes
 from chalicelib.web.problems import phrase
-from chalicelib.web.requests import NDJSON
+from chalicelib.web.requests import LARGEST_HEAD, LARGEST_PAGE, NDJSON
 
 VERSION = "0.1.0"
 
@@ -77,6 +78,7 @@ _ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
     HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     HTTPStatus.INTERNAL_SERVER_ERROR,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
@@ -99,7 +101,10 @@ def document() -> dict[str, Any]:
             "version": VERSION,
             "description": (
                 "Hand in a token, get a ticket at once, collect it when you need it. "
-                f"A body takes at most {LARGEST_BODY} bytes. Unknown members and query parameters are refused."
+                f"A body takes at most {LARGEST_BODY} bytes; path, query and headers {LARGEST_HEAD} (10240 behind API "
+                f"Gateway), an Idempotency-Key {LONGEST_IDEMPOTENCY_KEY}, a page {LARGEST_PAGE} items. Each route and "
+                "each client have limits of requests a second, a client may have one of requests a month: beyond, 429 "
+                "says by `Retry-After` when to come again. Unknown members and query parameters are refused."
             ),
         },
         "security": [{"bearer": []}],

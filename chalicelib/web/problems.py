@@ -18,6 +18,7 @@ STATUSES: Mapping[type[errors.CloakroomError], HTTPStatus] = {
     errors.CloakroomError: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.Refused: HTTPStatus.BAD_REQUEST,
     errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.HeadersTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     errors.WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotFound: HTTPStatus.NOT_FOUND,
@@ -46,7 +47,15 @@ PHRASES: Mapping[HTTPStatus, str] = {
 RETRY_AFTER = 2
 """Seconds, with each 503 at the least: a login hook has about 20 in all."""
 
-SECURITY_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Strict-Transport-Security": "max-age=63072000",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",  # for embedding (`no-cors`); pages that CORS lets read are not meant
+}
+"""With each answer: nothing here is a page, and most of it is about secrets."""
 
 
 def status_of(error: errors.CloakroomError) -> HTTPStatus:
@@ -90,7 +99,7 @@ def problem(error: errors.CloakroomError) -> Response:
 def answered(view: Callable[..., Response]) -> Callable[..., Response]:
     """Turn whatever a view raises into its problem document, and log the outcome once.
 
-    Around the view and not in a middleware: Chalice adds CORS headers to what a view returns, and only to that.
+    Around the view and not in a middleware: Chalice itself would answer first what a view raises, and not as we do.
     """
 
     @functools.wraps(view)

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chalicelib.errors import Forbidden, InvalidParameter, NotFound, Unauthorized, WrongMediaType
+from chalicelib.errors import Forbidden, HeadersTooLarge, InvalidParameter, NotFound, Unauthorized, WrongMediaType
 from chalicelib.model import names
 from chalicelib.model.access import BEARER_LEEWAY, Bearer, kind_of
 from chalicelib.model.caller import Caller
@@ -32,11 +32,21 @@ LONGEST_MIN_TTL = 31_536_000
 NDJSON = "application/x-ndjson"
 """One JSON document a line: of the names in use the commonest, though not registered."""
 
+LARGEST_HEAD = 12_288
+"""Bytes of path, query and headers. API Gateway takes 10,240 and adds some of its own: behind it this is never met."""
+
 LARGEST_PAGE = 50
 """Tokens or jobs in a page, at the most and without `limit`."""
 
 _ID = re.compile(r"[a-z2-7]{26}")
 _WHOLE = re.compile(r"[0-9]{1,9}")
+
+
+def check_head(request: Any) -> None:
+    """Raise HeadersTooLarge for a request whose path, query and headers hold more than anybody needs."""
+    parts = (*request.headers.items(), *(request.query_params or {}).items(), *(request.uri_params or {}).items())
+    if sum(len(name) + len(value) for name, value in parts) > LARGEST_HEAD:
+        raise HeadersTooLarge(f"path, query and headers hold at most {LARGEST_HEAD} bytes", limit=LARGEST_HEAD)
 
 
 def caller_of(context: Mapping[str, Any], now: int, policies_of: Callable[[Sequence[str]], Sequence[Policy]]) -> Caller:

@@ -7,10 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib import log
+from chalicelib.config import NO_USAGE_KEYS
 from chalicelib.wiring import system
 from chalicelib.wiring.stores import Stores
 
 if TYPE_CHECKING:
+    from chalicelib.admit.metering import Meter
     from chalicelib.admit.standing import Standing
     from chalicelib.admit.verifiers import Verifiers
     from chalicelib.collect.lists import Lists
@@ -199,3 +201,11 @@ class Answering(Stores):
             )
         issuers = read_issuers(settings.issuers, short)
         return verifiers_of(issuers, self.cache, clock=time.time, pause=time.sleep, log=log.fact)
+
+    @cached_property
+    def meter(self) -> Meter | None:
+        """Names the API key that a client's requests are counted by, where there are usage plans."""
+        from chalicelib.admit.metering import Meter  # noqa: PLC0415
+
+        prefix = self.settings.usage_keys
+        return None if prefix == NO_USAGE_KEYS else Meter(prefix=prefix, clients=self.settings.clients)

@@ -87,3 +87,46 @@ def test_the_sockets_address_is_given_once_there_is_one() -> None:
     assert read_settings(WHOLE).socket == "wss://ws.example/api"
     with pytest.raises(NoSocketYet):
         assert to_come.socket
+
+
+def test_lists_are_empty_unless_given() -> None:
+    settings = read_settings(WHOLE)
+
+    assert (settings.clients, settings.cors_origins, settings.usage_keys) == ((), (), "none")
+
+
+ORIGINS = [
+    "https://app.example",
+    "https://a.b-c.example:8443",
+    "http://localhost",
+    "http://127.0.0.1:3000",
+    "http://[::1]",
+]
+
+
+def test_origins_and_clients_are_listed_with_commas() -> None:
+    settings = read_settings({**WHOLE, "CORS_ORIGINS": ",".join(ORIGINS), "CLIENTS": "hook,https://client.example/1"})
+
+    assert settings.cors_origins == tuple(ORIGINS)
+    assert settings.clients == ("hook", "https://client.example/1")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("*", "null", "https://*.example", "http://app.example", "https://app.example/", "https://app.example/path"),
+        *("app.example", "https://App.example", "https://user@app.example", "https://", "https://app.example,"),
+        *(",", "https://app.example, https://b.example", "http://localhost.evil.example", "ftp://localhost"),
+        *("https://app.example\n", "https://app.example:port", "https://app..example", "http://127.0.0.2"),
+        "https://app.example,https://app.example",
+    ],
+)
+def test_what_is_no_exact_origin_is_refused(origin: str) -> None:
+    with pytest.raises(Misconfigured, match="CORS_ORIGINS lists"):
+        read_settings({**WHOLE, "CORS_ORIGINS": origin})
+
+
+@pytest.mark.parametrize("clients", [",", "a,", "a b", "ä", "a,a", ",".join(f"c{number}" for number in range(17))])
+def test_clients_that_no_key_can_be_given_are_refused(clients: str) -> None:
+    with pytest.raises(Misconfigured, match="CLIENTS lists"):
+        read_settings({**WHOLE, "CLIENTS": clients})

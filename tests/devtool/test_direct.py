@@ -95,6 +95,7 @@ def test_the_first_project_has_every_setting_and_no_socket_yet(out: Path, stack:
     assert not complete
     assert set(variables(out)) == {*SETTINGS, "STREAM_ARN", "QUEUE_ARN"}
     assert (settings.event_failures, settings.stage, settings.table_name) == ("raise", "direct", "t")
+    assert settings.usage_keys == "none", "routes that want a key refuse everybody where there is none"
     assert variables(out)["STREAM_ARN"] == f"{TABLE}/stream/s"
     with pytest.raises(NoSocketYet):
         assert settings.socket

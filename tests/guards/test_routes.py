@@ -25,7 +25,8 @@ OPEN_TO_ALL = {"GET /health", "GET /openapi.json"}
 def every_route() -> Iterator[tuple[str, Any]]:
     for path, methods in module.app.routes.items():
         for method, route in methods.items():
-            yield f"{method} {path}", route
+            if method != "OPTIONS":
+                yield f"{method} {path}", route
 
 
 ROUTES = dict(every_route())
@@ -33,6 +34,28 @@ ROUTES = dict(every_route())
 
 def is_wrapped_by(wrapper: Any, view: Any) -> bool:
     return view.__code__ is wrapper(lambda: Response(body="")).__code__
+
+
+PREFLIGHTS = {path: methods["OPTIONS"] for path, methods in module.app.routes.items()}
+"""A page's browser asks before it sends; it asks without a bearer, and no list of routes mentions it."""
+
+
+@pytest.mark.parametrize("path", PREFLIGHTS)
+def test_every_path_answers_a_preflight_which_has_no_bearer(path: str) -> None:
+    preflight = PREFLIGHTS[path]
+
+    assert preflight.view_function is module.preflight
+    assert is_wrapped_by(answered, preflight.view_function)
+    assert (preflight.authorizer, preflight.api_key_required, preflight.content_types) == (None, False, ["*/*"])
+
+
+def test_no_route_has_cors_of_chalices_own_which_knows_one_origin_for_all() -> None:
+    assert not [path for path, methods in module.app.routes.items() for route in methods.values() if route.cors]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_requests_of_every_route_with_a_bearer_are_counted_by_client(route: str) -> None:
+    assert ROUTES[route].api_key_required is (route not in OPEN_TO_ALL)
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -87,7 +110,7 @@ def test_there_are_no_other_socket_handlers() -> None:
 
 
 def test_every_function_has_a_policy_file_and_every_file_a_function() -> None:
-    views = {route.view_function.__name__ for route in ROUTES.values()}
+    views = {route.view_function.__name__ for methods in module.app.routes.values() for route in methods.values()}
     functions = {"api_handler"} | (set(module.app.handler_map) - views)
     files = [CONFIG["lambda_functions"][name]["iam_policy_file"] for name in functions]
 

@@ -73,7 +73,8 @@ def tampered(cloud: LiveCloud) -> str:
 
 
 REFUSED: dict[str, Callable[[LiveCloud], str]] = {
-    "expired": lambda cloud: cloud.token(SUBJECT, ["admin"], ttl=-60),
+    "expired and of another issuer": lambda cloud: cloud.token(SUBJECT, ["admin"], -60, iss="https://evil.example"),
+    "expired and for another audience": lambda cloud: cloud.token(SUBJECT, ["admin"], -60, aud="another"),
     "not yet valid": lambda cloud: cloud.token(SUBJECT, ["admin"], nbf=int(time.time()) + 600),
     "without expiry": lambda cloud: cloud.signer.sign(claims(cloud, exp=None)),
     "of another issuer": lambda cloud: cloud.token(SUBJECT, ["admin"], iss="https://evil.example"),
@@ -110,6 +111,15 @@ def test_a_bad_bearer_is_refused_and_not_told_why(api: Api, cloud: LiveCloud, na
         "code": "forbidden",
         "detail": "This is not allowed.",
     }
+
+
+def test_an_expired_bearer_is_401_so_that_its_client_renews_it(api: Api, cloud: LiveCloud) -> None:
+    expired = cloud.token(SUBJECT, ["admin"], ttl=-60)
+
+    answers = [api.get("/jobs/" + "a" * 26, expired) for _ in range(2)]
+
+    assert [(answer.status, answer.code) for answer in answers] == [(401, "unauthorized")] * 2
+    assert answers[0].headers["www-authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize(

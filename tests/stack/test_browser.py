@@ -37,14 +37,22 @@ def packages() -> Path:
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[str]:
-    """Serve the page on loopback, as a web server that knows nothing of tickets."""
-    handler = partial(_QuietFiles, directory=str(PAGES))
+    with served(PAGES) as address:
+        yield f"http://{address}/page.html"
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder on loopback, as a web server that knows nothing of tickets; yield its host and port."""
+    handler = partial(_QuietFiles, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/page.html"
-        server.shutdown()
-        thread.join(5)
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join(5)
 
 
 class _QuietFiles(SimpleHTTPRequestHandler):

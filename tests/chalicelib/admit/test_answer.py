@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.admit.answer import ANSWER_BYTES, answer
+from chalicelib.admit.answer import ANSWER_BYTES, SignInAgain, answer
+from chalicelib.admit.metering import Meter
 from chalicelib.errors import AccessUnknown
 from chalicelib.model.access import Access, Epoch, Kind, Revocation, id_of
 from chalicelib.model.clock import SECOND
@@ -129,7 +130,6 @@ def test_what_the_context_carries_is_read_back_by_the_service(verifier: Verifier
         (None, "no_bearer"),
         ("Basic YTpi", "no_bearer"),
         ("Bearer x.y.z", "malformed"),
-        (lambda: bearer(exp=NOW - 60), "expired"),
         (lambda: bearer(iss="https://attacker.example/"), "issuer"),
         (lambda: bearer(sub=7), "claims"),
         (lambda: bearer(groups=[]), "no_policy"),
@@ -327,7 +327,7 @@ def test_the_longest_subject_in_every_default_group_fits(verifier: Verifier, log
 
 
 def test_the_token_is_in_no_log_and_in_no_answer(verifier: Verifier, log: Log) -> None:
-    for header in (bearer(), bearer(exp=1), bearer(groups=[])):
+    for header in (bearer(), bearer(iss="https://evil.example"), bearer(groups=[])):
         result = answer(header, ARN, verifier, policies_of, access=nobody, log=log)
         written = json.dumps([result, log.facts])
         assert not any(part in written for part in header.removeprefix("Bearer ").split("."))
@@ -394,3 +394,51 @@ def test_a_bearer_without_a_moment_of_issue_says_none(verifier: Verifier, log: L
     result = answer(bearer(iat=...), ARN, verifier, policies_of, access=nobody, log=log)
 
     assert result["context"]["iat"] == ""
+
+
+METER = Meter(prefix="k", clients=("hook",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"), [({"azp": "hook"}, "k01"), ({"client_id": "hook"}, "k01"), ({"azp": "x"}, "k00"), ({}, "k00")]
+)
+def test_the_answer_names_the_key_by_which_the_client_is_counted(
+    verifier: Verifier, log: Log, changes: dict[str, str], key: str
+) -> None:
+    result = answer(bearer(**changes), ARN, verifier, policies_of, access=nobody, meter=METER, log=log)
+
+    assert result["usageIdentifierKey"] == key
+    assert result["policyDocument"]["Statement"][0]["Effect"] == "Allow"
+
+
+def test_who_is_refused_counts_among_all_others(verifier: Verifier, log: Log) -> None:
+    refused = answer("Bearer a.b.c", ARN, verifier, policies_of, access=nobody, meter=METER, log=log)
+
+    assert refused == {**DENIED, "usageIdentifierKey": "k00"}
+
+
+def test_where_there_are_no_usage_plans_no_key_is_named(verifier: Verifier, log: Log) -> None:
+    assert "usageIdentifierKey" not in answer(bearer(), ARN, verifier, policies_of, access=nobody, log=log)
+
+
+def test_a_bearer_that_has_expired_is_told_to_sign_in_again_and_the_log_why(verifier: Verifier, log: Log) -> None:
+    with pytest.raises(SignInAgain, match=r"^Unauthorized$"):
+        answer(bearer(exp=NOW - 60), ARN, verifier, policies_of, access=nobody, meter=METER, log=log)
+
+    assert log.facts == [{"outcome": "denied", "code": "expired"}]
+
+
+@pytest.mark.parametrize("changes", [{"iss": "https://evil.example"}, {"aud": "another"}])
+def test_an_expired_bearer_of_another_issuer_or_for_another_audience_is_refused_like_any(
+    verifier: Verifier, log: Log, changes: dict[str, str]
+) -> None:
+    assert answer(bearer(exp=NOW - 60, **changes), ARN, verifier, policies_of, access=nobody, log=log) == DENIED
+
+
+def test_an_expired_bearer_that_was_tampered_with_is_refused_like_any(verifier: Verifier, log: Log) -> None:
+    header, payload, signature = sign(claims(exp=NOW - 60)).split(".")
+
+    assert (
+        answer(f"Bearer {header}.{payload}.{signature[::-1]}", ARN, verifier, policies_of, access=nobody, log=log)
+        == DENIED
+    )

@@ -40,7 +40,9 @@ def test_every_operation_has_a_name_of_its_own_and_documents_its_refusals() -> N
 
     assert len({operation["operationId"] for operation in operations}) == len(operations)
     for operation in operations:
-        assert {"400", "401", "403", "404", "429", "503"} <= set(operation["responses"]), operation["operationId"]
+        assert {"400", "401", "403", "404", "429", "431", "503"} <= set(operation["responses"]), operation[
+            "operationId"
+        ]
 
 
 def test_the_limits_of_a_body_are_stated() -> None:

@@ -40,6 +40,7 @@ def test_the_statuses_of_the_contract_are_these() -> None:
         "invalid_body": 400,
         "invalid_parameter": 400,
         "body_too_large": 413,
+        "headers_too_large": 431,
         "unsupported_media_type": 415,
         "idempotency_key_reused": 422,
         "not_found": 404,
