@@ -5,14 +5,17 @@ A handler translates, calls one verb, translates back. What it calls is opened b
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice, Request, Response
 
 from chalicelib import log
 from chalicelib.config import QUEUE_ARN_AT_IMPORT, STREAM_ARN_AT_IMPORT, USAGE_PLANS_AT_IMPORT
-from chalicelib.errors import Misconfigured
+from chalicelib.errors import CloakroomError, Misconfigured, Unauthorized
 from chalicelib.model import names
+from chalicelib.model.audit import who_of
 from chalicelib.model.job import Job, age_ms
 from chalicelib.model.overdue import SWEEP_RUN
 from chalicelib.web import answers, cors
@@ -53,6 +56,20 @@ app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.log.disabled = True
 
 
+def recorded(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Write down for the audit what a view refuses, before the refusal leaves."""
+
+    @functools.wraps(view)
+    def wrapped(**parameters: str) -> Response:
+        try:
+            return view(**parameters)
+        except CloakroomError as error:
+            _record(error)
+            raise
+
+    return wrapped
+
+
 # Who may do what ---------------------------------------------------------------------------------------
 
 
@@ -79,6 +96,7 @@ def authorize(request: Any) -> dict[str, Any]:
 
 @app.route("/tokens", methods=["POST"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def hand_in_token() -> Response:
     """Take a token in: 202 after one durable write."""
     from chalicelib.intake.reading import read_hand_in, read_idempotency_key  # noqa: PLC0415
@@ -87,13 +105,14 @@ def hand_in_token() -> Response:
     key = read_idempotency_key(_request().headers.get("idempotency-key"))
     body = read_hand_in(json_body(_request()), idempotency_key=key)
     caller.check(body)
-    job, is_new, receipt = wired.intake.accept(body, requester=caller.principal, idempotency_key=key)
+    job, is_new, receipt = wired.intake.accept(body, by=who_of(caller), idempotency_key=key)
     log.fact("token.accepted" if is_new else "token.repeated", job=job.id)
     return answers.accepted(job, receipt)
 
 
 @app.route("/tokens/{token_id}", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def show_token(token_id: str) -> Response:
     """Show a token's record."""
     caller, _ = _asked()
@@ -104,6 +123,7 @@ def show_token(token_id: str) -> Response:
 
 @app.route("/tokens/{token_id}/secret", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def collect_token(token_id: str) -> Response:
     """Hand a token out, good for `min_ttl` more seconds, or say that it is being refreshed."""
     caller, query = _asked("min_ttl")
@@ -112,6 +132,7 @@ def collect_token(token_id: str) -> Response:
 
 @app.route("/tokens/{token_id}/refresh", methods=["POST"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def refresh_token(token_id: str) -> Response:
     """Have a token refreshed now."""
     caller, _ = _asked()
@@ -122,6 +143,7 @@ def refresh_token(token_id: str) -> Response:
 
 @app.route("/tokens/{token_id}/rejected", methods=["POST"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def report_rejected(token_id: str) -> Response:
     """Take a consumer's word that the provider refused a generation of a token."""
     from chalicelib.intake.reading import read_rejected  # noqa: PLC0415
@@ -135,6 +157,7 @@ def report_rejected(token_id: str) -> Response:
 
 @app.route("/tokens/{token_id}", methods=["DELETE"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def delete_token(token_id: str) -> Response:
     """Take a token from its readers at once; a job does the rest."""
     caller, _ = _asked()
@@ -145,6 +168,7 @@ def delete_token(token_id: str) -> Response:
 
 @app.route("/subjects/{subject}/tokens", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def list_subject_tokens(subject: str) -> Response:
     """List a subject's newest tokens, one a provider."""
     caller, query = _asked("environment", "domain", "limit", "cursor")
@@ -155,6 +179,7 @@ def list_subject_tokens(subject: str) -> Response:
 
 @app.route("/subjects/{subject}/tokens/{provider}", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def show_subject_token(subject: str, provider: str) -> Response:
     """Show the record of a subject's newest token of a provider."""
     caller, query = _asked("environment", "domain")
@@ -165,6 +190,7 @@ def show_subject_token(subject: str, provider: str) -> Response:
 
 @app.route("/subjects/{subject}/tokens/{provider}/secret", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def collect_subject_token(subject: str, provider: str) -> Response:
     """Hand out a subject's newest token of a provider."""
     caller, query = _asked("environment", "domain", "min_ttl")
@@ -174,6 +200,7 @@ def collect_subject_token(subject: str, provider: str) -> Response:
 
 @app.route("/jobs", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def list_jobs() -> Response:
     """List jobs, newest first."""
     return _jobs(*_asked("subject", *LISTING))
@@ -181,6 +208,7 @@ def list_jobs() -> Response:
 
 @app.route("/subjects/{subject}/jobs", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def list_subject_jobs(subject: str) -> Response:
     """List the jobs about a subject, newest first."""
     return _jobs(*_asked(*LISTING), subject)
@@ -188,6 +216,7 @@ def list_subject_jobs(subject: str) -> Response:
 
 @app.route("/jobs/{job_id}", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def show_job(job_id: str) -> Response:
     """Show a job."""
     caller, _ = _asked()
@@ -198,6 +227,7 @@ def show_job(job_id: str) -> Response:
 
 @app.route("/jobs/{job_id}/cancel", methods=["POST"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def cancel_job(job_id: str) -> Response:
     """Stop an open job before its next step."""
     caller, _ = _asked()
@@ -208,6 +238,7 @@ def cancel_job(job_id: str) -> Response:
 
 @app.route("/jobs/{job_id}/retry", methods=["POST"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def retry_job(job_id: str) -> Response:
     """Send a failed job round again."""
     caller, _ = _asked()
@@ -218,6 +249,7 @@ def retry_job(job_id: str) -> Response:
 
 @app.route("/uploads", methods=["POST"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def make_upload() -> Response:
     """Give an address that one file of tokens may be sent to, within 15 minutes."""
     caller, _ = _asked()
@@ -228,25 +260,27 @@ def make_upload() -> Response:
 
 @app.route("/imports", methods=["POST"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def import_tokens() -> Response:
     """Take many tokens in, a line each: 202 once the lines and their job are stored."""
     from chalicelib.intake.reading import read_idempotency_key, read_import  # noqa: PLC0415
 
     caller, _ = _asked()
     request = _request()
-    who, key = caller.principal, read_idempotency_key(request.headers.get("idempotency-key"))
+    who, key = who_of(caller), read_idempotency_key(request.headers.get("idempotency-key"))
     within = caller.kept_reach()
     if media_type(request) == NDJSON:
-        job, is_new = wired.reception.accept_lines(raw_body(request), requester=who, idempotency_key=key, within=within)
+        job, is_new = wired.reception.accept_lines(raw_body(request), by=who, idempotency_key=key, within=within)
     else:
         upload = read_import(json_body(request)).upload
-        job, is_new = wired.reception.accept_upload(upload, requester=who, idempotency_key=key, within=within)
+        job, is_new = wired.reception.accept_upload(upload, by=who, idempotency_key=key, within=within)
     log.fact("import.accepted" if is_new else "import.repeated", job=job.id)
     return answers.accepted(job)
 
 
 @app.route("/imports/{job_id}/refusals", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def list_refusals(job_id: str) -> Response:
     """List an import's refused lines, with reasons."""
     caller, query = _asked("limit", "cursor")
@@ -282,6 +316,7 @@ def verify_receipt() -> Response:
 
 @app.route("/tickets", methods=["POST"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def issue_ticket() -> Response:
     """Give a ticket that opens the WebSocket once, within 60 seconds."""
     from chalicelib.intake.reading import read_ticket  # noqa: PLC0415
@@ -298,6 +333,7 @@ def issue_ticket() -> Response:
 
 @app.route("/providers", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def list_providers() -> Response:
     """List the providers."""
     caller, query = _asked("limit", "cursor")
@@ -308,6 +344,7 @@ def list_providers() -> Response:
 
 @app.route("/providers/{name}", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def show_provider(name: str) -> Response:
     """Show a provider; never its credential."""
     caller, _ = _asked()
@@ -318,12 +355,14 @@ def show_provider(name: str) -> Response:
 
 @app.route("/providers/{name}", methods=["PUT"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def put_provider(name: str) -> Response:
     """Set a provider up, or put it in place of the one before."""
     from chalicelib.intake.reading import read_provider  # noqa: PLC0415
 
     caller, _ = _asked()
     body = read_provider(json_body(_request()))
+    wired.auditor.administered(caller, "PUT", f"/providers/{provider_name(name)}")
     provider = wired.registrar.put(caller, provider_name(name), body)
     log.fact("provider.written", provider=provider.name, rev=provider.rev)
     return answers.provider(provider)
@@ -331,9 +370,11 @@ def put_provider(name: str) -> Response:
 
 @app.route("/providers/{name}", methods=["DELETE"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def delete_provider(name: str) -> Response:
     """Take a provider away with its credential; its tokens stay, and are not refreshed any more."""
     caller, _ = _asked()
+    wired.auditor.administered(caller, "DELETE", f"/providers/{provider_name(name)}")
     provider = wired.registrar.delete(caller, provider_name(name))
     log.fact("provider.deleted", provider=provider.name)
     return answers.provider(provider)
@@ -341,6 +382,7 @@ def delete_provider(name: str) -> Response:
 
 @app.route("/policies", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def list_policies() -> Response:
     """List the groups' policies."""
     _, query = _asked("limit", "cursor")
@@ -351,6 +393,7 @@ def list_policies() -> Response:
 
 @app.route("/policies/{group}", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def show_policy(group: str) -> Response:
     """Show a group's policy."""
     _asked()
@@ -361,12 +404,14 @@ def show_policy(group: str) -> Response:
 
 @app.route("/policies/{group}", methods=["PUT"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def put_policy(group: str) -> Response:
     """Give a group its policy, or put it in place of the one before."""
     from chalicelib.intake.reading import read_policy  # noqa: PLC0415
 
     caller, _ = _asked()
     body = read_policy(json_body(_request()))
+    wired.auditor.administered(caller, "PUT", f"/policies/{group_name(group)}")
     record = wired.rulebook.put(caller, group_name(group), body)
     log.fact("policy.written", group=record.policy.group, rev=record.rev)
     return answers.policy(record)
@@ -374,9 +419,11 @@ def put_policy(group: str) -> Response:
 
 @app.route("/policies/{group}", methods=["DELETE"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def delete_policy(group: str) -> Response:
     """Take a group's policy away: the group may do nothing from then on."""
     caller, _ = _asked()
+    wired.auditor.administered(caller, "DELETE", f"/policies/{group_name(group)}")
     record = wired.rulebook.delete(caller, group_name(group))
     log.fact("policy.deleted", group=record.policy.group)
     return answers.policy(record)
@@ -384,18 +431,22 @@ def delete_policy(group: str) -> Response:
 
 @app.route("/revocations", methods=["POST"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def revoke_access() -> Response:
     """End the access of a principal or of one bearer within 5 seconds, whatever the gateway keeps."""
     from chalicelib.intake.reading import read_revocation  # noqa: PLC0415
 
     caller, _ = _asked()
-    revocation = wired.warden.revoke(caller, read_revocation(json_body(_request())))
+    asked = read_revocation(json_body(_request()))
+    wired.auditor.administered(caller, "POST", "/revocations")
+    revocation = wired.warden.revoke(caller, asked)
     log.fact("access.revoked", revocation=revocation.id)
     return answers.revoked(revocation)
 
 
 @app.route("/revocations", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def list_revocations() -> Response:
     """List whose access was ended, and by whom."""
     _, query = _asked("limit", "cursor")
@@ -406,12 +457,41 @@ def list_revocations() -> Response:
 
 @app.route("/revocations/{revocation}", methods=["DELETE"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def lift_revocation(revocation: str) -> Response:
     """Give access back."""
-    _asked()
+    caller, _ = _asked()
+    wired.auditor.administered(caller, "DELETE", f"/revocations/{revocation_id(revocation)}")
     lifted = wired.warden.lift(revocation_id(revocation))
     log.fact("access.lifted", revocation=lifted.id)
     return answers.revocation(lifted)
+
+
+@app.route("/audit", methods=["GET"], authorizer=authorize, content_types=ANY)
+@answered
+@recorded
+def list_audit() -> Response:
+    """List who did what with which token, latest first."""
+    from chalicelib.web.times import window_of  # noqa: PLC0415
+
+    _, query = _asked("subject", "principal", "from", "to", "limit", "cursor")
+    window, after = window_of(query.given, system.now())
+    found, last = wired.auditor.page(window, limit=query.limit(), after=after)
+    log.fact("audit.listed", count=len(found))
+    return answers.audit(found, window, last)
+
+
+@app.route("/audit/reconcile", methods=["GET"], authorizer=authorize, content_types=ANY)
+@answered
+@recorded
+def reconcile() -> Response:
+    """Prove of each accepted token that it is live or ended once."""
+    from chalicelib.web.times import going_of  # noqa: PLC0415
+
+    _, query = _asked("from", "to", "cursor")
+    found = wired.reconciler.page(going_of(query.given, system.now()))
+    log.fact("audit.reconciled", **found.counts)
+    return answers.reconciled(found)
 
 
 @app.route("/health", methods=["GET"], content_types=ANY)
@@ -567,6 +647,15 @@ def _asked(*parameters: str) -> tuple[Caller, Query]:
         wired.standing.of(caller), request.method, request.context.get("resourcePath", ""), request.uri_params or {}
     )
     return asking, Query.of(request, *parameters)
+
+
+def _record(error: CloakroomError) -> None:
+    """Write down who was refused what; of somebody whom nobody knows (any more) the log alone tells."""
+    request = _request()
+    with contextlib.suppress(Unauthorized):
+        caller = caller_of(request.context, system.now(), lambda _: ())  # who, not what it may
+        route = request.context.get("resourcePath", "")
+        wired.auditor.refused(caller, route, request.uri_params or {}, error)
 
 
 def _jobs(caller: Caller, query: Query, subject: str | None = None) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from chalicelib.errors import Misconfigured, NoSocketYet
 
@@ -37,12 +37,15 @@ SETTINGS: dict[str, str] = {
     ),
     "USAGE_KEYS": "what the API keys of the usage plans begin with; `none` (the default) where there are no plans",
     "CORS_ORIGINS": "the origins whose pages may read answers, comma-separated (default none)",
+    "AUDIT_DAYS": "how many days an entry of the audit is kept (default `400`)",
     "STAGE": "the deployment's name, on every log line (default `local`)",
 }
 """Every setting and what it is for. The README lists the same; a test holds the two together."""
 
 NO_USAGE_KEYS = "none"
 """What USAGE_KEYS is where no usage plan counts requests."""
+LONGEST_AUDIT = 3_650
+"""Days: ten years."""
 
 _NO_ADDRESS_YET = ".invalid"
 """RFC 6761: a name that never resolves. The first of two plain `chalice deploy`s has no WebSocket API to name yet."""
@@ -52,6 +55,7 @@ _DEFAULTS = {
     "EVENT_FAILURES": "raise",
     "PRIVATE_PROVIDERS": "refuse",
     "USAGE_KEYS": NO_USAGE_KEYS,
+    "AUDIT_DAYS": "400",
     "STAGE": "local",
 }
 
@@ -100,6 +104,7 @@ class Settings:
     clients: tuple[str, ...]
     usage_keys: str
     cors_origins: tuple[str, ...]
+    audit_days: int
     stage: str
 
     @property
@@ -125,11 +130,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     for name, (one, other) in _CHOICES.items():
         if values[name] not in (one, other):
             raise Misconfigured(f"{name} is {values[name]!r}; it must be `{one}` or `{other}`")
-    lists = {
+    given: dict[str, Any] = {name.lower(): value for name, value in values.items()}
+    given |= {
         "clients": _listed("CLIENTS", values, _CLIENT, most=MOST_CLIENTS, such_as="`my-login-hook`"),
         "cors_origins": _listed("CORS_ORIGINS", values, _ORIGIN, most=64, such_as="`https://app.example`, never `*`"),
+        "audit_days": _days(values["AUDIT_DAYS"]),
     }
-    return Settings(**{name.lower(): value for name, value in values.items()} | lists)  # type: ignore[arg-type]
+    return Settings(**given)
 
 
 def _listed(name: str, values: Mapping[str, str], form: re.Pattern[str], *, most: int, such_as: str) -> tuple[str, ...]:
@@ -141,3 +148,9 @@ def _listed(name: str, values: Mapping[str, str], form: re.Pattern[str], *, most
     if len(listed) > most or len(set(listed)) < len(listed):
         raise Misconfigured(f"{name} lists {len(listed)}; it takes {most} at the most, each of them once")
     return listed
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LONGEST_AUDIT):
+        raise Misconfigured(f"AUDIT_DAYS is {text!r}; it must be a whole number from 1 to {LONGEST_AUDIT}")
+    return int(text)

@@ -19,6 +19,8 @@ class CloakroomError(Exception):
         super().__init__(detail or (type(self).__doc__ or "").strip())
         self.detail = str(self)
         self.facts = facts
+        self.concerns: object = None
+        """The token that it is about, for the audit alone: no answer and no log line shows it."""
 
 
 # What the caller can mend -----------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import Forbidden, NeedsReauth, NotFound, TokenExpired, TokenRevoked, TooShortLived
+from chalicelib.model.audit import Event, about_token, concerning, who_of
 from chalicelib.model.clock import SECOND, rfc3339
 from chalicelib.model.renewal import REJECTED
 from chalicelib.model.token import Owner, Place, Secret, Token, TokenStatus
@@ -13,6 +14,7 @@ from chalicelib.model.token import Owner, Place, Secret, Token, TokenStatus
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from chalicelib.model.audit import Entry, Who
     from chalicelib.model.caller import Caller
     from chalicelib.model.deposit import Deposit
     from chalicelib.model.job import Job
@@ -61,8 +63,15 @@ class Refresher(Protocol):
     def can(self, token: Token) -> bool:
         """Tell whether a token can be refreshed."""
 
-    def begin(self, token: Token, *, requester: str) -> Job | None:
+    def begin(self, token: Token, *, by: Who) -> Job | None:
         """Return the job that refreshes a token's present generation, None where a newer one came."""
+
+
+class Audit(Protocol):
+    """Where it is written down who was given a secret."""
+
+    def write(self, entry: Entry) -> None:
+        """Raise Unavailable when it was not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +86,9 @@ class Counter:
     tokens: CurrentTokens
     opener: Opener
     refresher: Refresher
+    audit: Audit
     now: Callable[[], int]
+    new_id: Callable[[], str]
 
     def record(self, caller: Caller, token_id: str) -> Token:
         """Return a token's record by its id."""
@@ -90,9 +101,10 @@ class Counter:
         is given for any `min_ttl`: nobody knows better.
         """
         deposit = self.jobs.deposit(token_id)
-        if not caller.may_collect(deposit.token.place):
-            raise NotFound
-        return self._collected(caller, deposit, min_ttl)
+        with concerning(deposit.token):
+            if not caller.may_collect(deposit.token.place):
+                raise NotFound
+            return self._collected(caller, deposit, min_ttl)
 
     def job(self, caller: Caller, job_id: str) -> Job:
         """Return a job by its id."""
@@ -112,7 +124,9 @@ class Counter:
         """Return the newest token of a place with its secret, or the job that refreshes it first."""
         if not caller.may_collect(place):
             raise Forbidden
-        return self._collected(caller, self._current(place), min_ttl)
+        deposit = self._current(place)
+        with concerning(deposit.token):
+            return self._collected(caller, deposit, min_ttl)
 
     def listed(self, caller: Caller, owner: Owner, *, limit: int, after: str | None) -> tuple[list[Token], str | None]:
         """Return a page of a subject's newest tokens, one a provider, by provider name. Raises Forbidden.
@@ -134,18 +148,19 @@ class Counter:
 
     def _deposit(self, caller: Caller, token_id: str) -> Deposit:
         deposit = self.jobs.deposit(token_id)
-        if not caller.may_see(deposit.token.place, deposit.token.requester):
-            raise NotFound
+        with concerning(deposit.token):
+            if not caller.may_see(deposit.token.place, deposit.token.requester):
+                raise NotFound
         return deposit
 
     def _collected(self, caller: Caller, deposit: Deposit, min_ttl: int) -> Collected | Job:
         token = deposit.token
         if not token.lasts(self.now(), min_ttl) and self._would_help(token, min_ttl):
-            job = self.refresher.begin(token, requester=caller.principal)
+            job = self.refresher.begin(token, by=who_of(caller))
             if job is not None:
                 return job
             deposit = self.jobs.deposit(token.id)  # a newer generation came while we looked
-        return self._opened(deposit, min_ttl)
+        return self._opened(caller, deposit, min_ttl)
 
     def _would_help(self, token: Token, min_ttl: int) -> bool:
         """Tell whether a refresh is the answer.
@@ -161,13 +176,15 @@ class Counter:
         is_fresh = now < token.obtained_at + JUST_NOW
         return not is_fresh and token.expires_at - token.obtained_at // SECOND >= min_ttl
 
-    def _opened(self, deposit: Deposit, min_ttl: int) -> Collected:
+    def _opened(self, caller: Caller, deposit: Deposit, min_ttl: int) -> Collected:
+        """Open a secret, and write down who gets it before it is handed out; what cannot be written down is not."""
         token = deposit.token
         self._check(token, min_ttl)
         if deposit.sealed is None:  # erased after a deletion that this read does not show; gone either way
             raise TokenRevoked
         secret = Secret.from_bytes(self.opener.open(deposit.sealed, token.place, token.id))
-        self._check(token, min_ttl)  # once more: table and KMS may have taken seconds to give the key
+        self.audit.write(about_token(token, Event.READ, self.now(), who_of(caller), by_id=self.new_id()))
+        self._check(token, min_ttl)  # once more: table and KMS may have taken seconds
         return token, secret
 
     def _check(self, token: Token, min_ttl: int) -> None:

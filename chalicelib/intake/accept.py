@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from chalicelib.intake.bodies import HandIn, TokenIn
+    from chalicelib.model.audit import Who
 
 
 class Depository(Protocol):
@@ -57,15 +58,15 @@ class Intake:
     now: Callable[[], int]
     new_id: Callable[[], str]
 
-    def accept(self, body: HandIn, *, requester: str, idempotency_key: str | None) -> tuple[Job, bool, str]:
+    def accept(self, body: HandIn, *, by: Who, idempotency_key: str | None) -> tuple[Job, bool, str]:
         """Store the token and return its job, whether it is new, and the receipt.
 
         The same key and body returns the job and the receipt of the first time; so does our own write whose answer was
         lost and that the client library sent again. Raises IdempotencyKeyReused for the same key with another body,
         or where the first one was shredded; Unavailable when nothing was stored.
         """
-        token_id = self.new_id() if idempotency_key is None else idempotent_id(requester, idempotency_key)
-        unmarked = deposit_of(body, self.sealer, token_id=token_id, requester=requester, now=self.now())
+        token_id = self.new_id() if idempotency_key is None else idempotent_id(by.principal, idempotency_key)
+        unmarked = deposit_of(body, self.sealer, token_id=token_id, by=by, now=self.now())
         mark = self.sealer.mark(canonical(body), unmarked.token.place, unmarked.key_version)
         deposit = replace(unmarked, body_mark=mark)
         receipt = self._receipt(deposit, mark)  # before the write: what fails here has stored nothing
@@ -98,7 +99,7 @@ def deposit_of(
     sealer: Sealer,
     *,
     token_id: str,
-    requester: str,
+    by: Who,
     now: int,
     asked: Mapping[str, object] | None = None,
 ) -> Deposit:
@@ -108,7 +109,7 @@ def deposit_of(
     token = Token(
         id=token_id,
         place=place,
-        requester=requester,
+        requester=by.principal,
         accepted_at=now,
         fingerprint=sealer.fingerprint(body.token.access_token, place),
         token_type=body.token.token_type,
@@ -118,7 +119,7 @@ def deposit_of(
         metadata=body.metadata,
     )
     return Deposit(
-        job=first_job(token_id, Type.STORE, token, requester=requester, now=now, asked=asked),
+        job=first_job(token_id, Type.STORE, token, requester=by.principal, now=now, asked=asked, origin=by.origin()),
         token=token,
         sealed=sealed,
         key_version=version,

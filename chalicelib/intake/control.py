@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import Conflict, IllegalTransition, NotFound
+from chalicelib.model.audit import who_of
 from chalicelib.model.job import BUDGETS, Job, Status, Type, check_transition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from chalicelib.model.audit import Who
     from chalicelib.model.caller import Caller
 
 RACES = 8
@@ -27,10 +29,12 @@ class Jobs(Protocol):
 class Leases(Protocol):
     """How open and failed jobs are written from outside."""
 
-    def end_as_seen(self, job: Job, to: Status, now: int, outcome: Mapping[str, Mapping[str, object]]) -> bool:
+    def end_as_seen(
+        self, job: Job, to: Status, now: int, outcome: Mapping[str, Mapping[str, object]], *, by: Who | None
+    ) -> bool:
         """Return False when something happened to the job since it was read."""
 
-    def retry(self, job: Job, now: int, *, allowed: int, deadline_at: int) -> bool:
+    def retry(self, job: Job, now: int, *, allowed: int, deadline_at: int, by: Who | None) -> bool:
         """Return False when something happened to the job since it was read."""
 
 
@@ -53,7 +57,7 @@ class Control:
             result: dict[str, object] = {"reason": "cancelled", "by": caller.principal}
             if job.type is Type.IMPORT:
                 result["note"] = "The tokens that were stored before stay stored."
-            if self.leases.end_as_seen(job, Status.CANCELLED, self.now(), {"result": result}):
+            if self.leases.end_as_seen(job, Status.CANCELLED, self.now(), {"result": result}, by=who_of(caller)):
                 return self.jobs.job(job_id)
         raise Conflict("the job changed too often while it was being cancelled")
 
@@ -69,7 +73,8 @@ class Control:
                 raise IllegalTransition(detail, job_status=str(job.status))
             now, budget = self.now(), BUDGETS[job.type]
             allowed = job.attempts + budget.attempts
-            if self.leases.retry(job, now, allowed=allowed, deadline_at=now + budget.lifetime):
+            deadline_at = now + budget.lifetime
+            if self.leases.retry(job, now, allowed=allowed, deadline_at=deadline_at, by=who_of(caller)):
                 return self.jobs.job(job_id)
         raise Conflict("the job changed too often while it was being retried")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import NotFound
+from chalicelib.model.audit import concerning, who_of
 from chalicelib.model.job import Job, Type, first_job
 
 if TYPE_CHECKING:
@@ -36,8 +37,11 @@ class Deletion:
     def delete(self, caller: Caller, token_id: str) -> Job:
         """Revoke a token and return its revocation's job. Raises NotFound also for a token that is not the caller's."""
         deposit = self.tokens.deposit(token_id)
-        if not caller.may_collect(deposit.token.place):
-            raise NotFound
-        now = self.now()
-        revocation = first_job(self.new_id(), Type.REVOKE, deposit.token, requester=caller.principal, now=now)
+        with concerning(deposit.token):
+            if not caller.may_collect(deposit.token.place):
+                raise NotFound
+        now, who = self.now(), who_of(caller)
+        revocation = first_job(
+            self.new_id(), Type.REVOKE, deposit.token, requester=who.principal, now=now, origin=who.origin()
+        )
         return self.tokens.revoke(deposit, revocation, now)

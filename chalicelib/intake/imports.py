@@ -17,6 +17,7 @@ from chalicelib.model.token import DEFAULT_SCOPE_NAME, Place
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from chalicelib.model.audit import Who
     from chalicelib.model.imports import Source
     from chalicelib.model.job import Job
     from chalicelib.model.limits import Reach
@@ -76,7 +77,7 @@ class Reception:
         return Upload(id=upload_id, url=url, fields=fields, expires_at=self.now() + UPLOAD_SECONDS * SECOND)
 
     def accept_lines(
-        self, raw: bytes, *, requester: str, idempotency_key: str | None, within: Reach = EVERYTHING
+        self, raw: bytes, *, by: Who, idempotency_key: str | None, within: Reach = EVERYTHING
     ) -> tuple[Job, bool]:
         """Keep a body of lines and return the job that imports it, and whether it is new.
 
@@ -90,35 +91,35 @@ class Reception:
             rule = "at least one line"
             raise InvalidBody(rule, rule=rule)
         # Under a key of its own each time: what an earlier request with this Idempotency-Key sent stays as it is.
-        source = self.files.write(file_key(requester, self.new_id()), raw)
+        source = self.files.write(file_key(by.principal, self.new_id()), raw)
         told = _told("body", source, within)
-        job, stored = self._accept(b"lines\n" + raw, told, source, requester, idempotency_key)
+        job, stored = self._accept(b"lines\n" + raw, told, source, by, idempotency_key)
         if stored is None or stored.source.key == source.key:  # the latter: our own write, whose answer was lost
             return job, stored is None
         self._forget(source)
         return job, False
 
     def accept_upload(
-        self, upload_id: str, *, requester: str, idempotency_key: str | None, within: Reach = EVERYTHING
+        self, upload_id: str, *, by: Who, idempotency_key: str | None, within: Reach = EVERYTHING
     ) -> tuple[Job, bool]:
         """Return the job that imports a file which the requester has sent, and whether it is new.
 
         It imports the file as it is now, or fails. Raises FileMissing, also for somebody else's file;
         IdempotencyKeyReused, Unavailable.
         """
-        source = self.files.found(file_key(requester, upload_id))
+        source = self.files.found(file_key(by.principal, upload_id))
         told = _told("upload", source, within)
-        job, stored = self._accept(b"upload\n" + upload_id.encode(), told, source, requester, idempotency_key)
+        job, stored = self._accept(b"upload\n" + upload_id.encode(), told, source, by, idempotency_key)
         return job, stored is None
 
     def _accept(
-        self, asked: bytes, told: Mapping[str, object], source: Source, requester: str, key: str | None
+        self, asked: bytes, told: Mapping[str, object], source: Source, by: Who, key: str | None
     ) -> tuple[Job, ImportRequest | None]:
         """Store the import; return its job, and what was stored before if anything was."""
         version = self.marker.version(_MARKED_AT)
-        job_id = self.new_id() if key is None else hashed_id(b"cloakroom/1/import", requester, key)
+        job_id = self.new_id() if key is None else hashed_id(b"cloakroom/1/import", by.principal, key)
         request = ImportRequest(
-            job=errand(job_id, Type.IMPORT, requester=requester, now=self.now(), asked=told),
+            job=errand(job_id, Type.IMPORT, requester=by.principal, now=self.now(), asked=told, origin=by.origin()),
             source=source,
             body_mark=self.marker.mark(asked, _MARKED_AT, version),
             key_version=version,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chalicelib.errors import Unreadable
 from chalicelib.intake.accept import deposit_of
 from chalicelib.intake.reading import read_hand_in
+from chalicelib.model.audit import asker_of
 from chalicelib.model.caller import check_within
 from chalicelib.model.imports import line_id
 from chalicelib.model.limits import reach_from_plain
@@ -37,7 +38,7 @@ class LineReader:
             body,
             self.sealer,
             token_id=line_id(job.id, number),
-            requester=job.requester,
+            by=asker_of(job),
             now=job.accepted_at + number,
             asked={"import": job.id},
         )

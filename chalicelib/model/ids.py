@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 
 _ID_BYTES = 16
+_ID = re.compile(r"[a-z2-7]{26}")
 
 
 def id_from(random: bytes) -> str:
@@ -23,3 +25,8 @@ def hashed_id(purpose: bytes, *names: str) -> str:
         encoded = name.encode()
         digest.update(len(encoded).to_bytes(4, "big") + encoded)
     return id_from(digest.digest()[:_ID_BYTES])
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text looks like an id."""
+    return _ID.fullmatch(text) is not None

@@ -82,7 +82,8 @@ class Job:
     be tried again, `lease_until` when a claimed one may be claimed again, `deadline_at` when it ends in any case (all
     microseconds since the epoch). `subject` is whom it is about, its requester where it is about no one token; such a
     job has no `token_id` and no `place`. `input` is what else it was asked to do; `progress` is `{done, total, note}`,
-    `checkpoint` what a job that takes many attempts needs to go on where it was.
+    `checkpoint` what a job that takes many attempts needs to go on where it was. `origin` is whence it was asked for,
+    for the audit (see `audit.Who`): no answer shows it.
     """
 
     id: str
@@ -107,6 +108,7 @@ class Job:
     owner: str | None = None
     progress: Mapping[str, object] | None = None
     checkpoint: Mapping[str, Any] | None = None
+    origin: Mapping[str, object] | None = None
 
     @property
     def about_token(self) -> str:
@@ -135,14 +137,23 @@ def first_job(
     requester: str,
     now: int,
     asked: Mapping[str, object] | None = None,
+    origin: Mapping[str, object] | None = None,
 ) -> Job:
-    """Return a job about `token` as it is stored first; `asked` is what else it is to do."""
-    job = errand(job_id, job_type, requester=requester, now=now, asked=asked)
+    """Return a job about `token` as it is stored first; `asked` is what else it is to do, `origin` whence it comes."""
+    job = errand(job_id, job_type, requester=requester, now=now, asked=asked, origin=origin)
     return replace(job, subject=token.place.subject, token_id=token.id, place=token.place)
 
 
-def errand(job_id: str, job_type: Type, *, requester: str, now: int, asked: Mapping[str, object] | None) -> Job:
-    """Return a job about no one token as it is stored first; `asked` is what it is to do."""
+def errand(
+    job_id: str,
+    job_type: Type,
+    *,
+    requester: str,
+    now: int,
+    asked: Mapping[str, object] | None,
+    origin: Mapping[str, object] | None = None,
+) -> Job:
+    """Return a job about no one token as it is stored first; `asked` is what it is to do, `origin` whence it comes."""
     return Job(
         id=job_id,
         type=job_type,
@@ -154,6 +165,7 @@ def errand(job_id: str, job_type: Type, *, requester: str, now: int, asked: Mapp
         requester=requester,
         subject=requester,
         input=asked,
+        origin=origin,
         allowed=BUDGETS[job_type].attempts,
         due_at=now + DISPATCH_GRACE,
         deadline_at=now + BUDGETS[job_type].lifetime,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import Conflict, NotFound, NotRefreshable, TokenRevoked
+from chalicelib.model.audit import Event, about_token, concerning, who_of
 from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Type, first_job
 from chalicelib.model.renewal import REJECTED
@@ -14,6 +15,7 @@ from chalicelib.model.token import TokenStatus
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chalicelib.model.audit import Entry, Who
     from chalicelib.model.caller import Caller
     from chalicelib.model.deposit import Deposit
     from chalicelib.model.job import Job
@@ -50,6 +52,13 @@ class Providers(Protocol):
         """Return None for one that nobody configured."""
 
 
+class Audit(Protocol):
+    """Where what was done is written down."""
+
+    def write(self, entry: Entry) -> None:
+        """Raise Unavailable when it was not."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refresher:
     """The verbs behind `POST /tokens/{id}/refresh` and `/rejected`, and what a reader's `min_ttl` sets off."""
@@ -57,13 +66,16 @@ class Refresher:
     tokens: Tokens
     renewals: Renewals
     providers: Providers
+    audit: Audit
     now: Callable[[], int]
     new_id: Callable[[], str]
 
     def refresh(self, caller: Caller, token_id: str) -> Job:
         """Begin a refresh, or return the one that is under way. Raises NotFound, TokenRevoked, NotRefreshable."""
         for _ in range(RACES):
-            job = self.begin(self._visible(caller, token_id), requester=caller.principal)
+            token = self._visible(caller, token_id)
+            with concerning(token):
+                job = self.begin(token, by=who_of(caller))
             if job is not None:
                 return job
         raise Conflict("the token was refreshed by others each time")
@@ -75,19 +87,24 @@ class Refresher:
         cannot be refreshed NEEDS_REAUTH from now on. Raises NotFound, TokenRevoked.
         """
         token = self._visible(caller, token_id)
+        with concerning(token):
+            return self._rejected(token, generation, who_of(caller))
+
+    def _rejected(self, token: Token, generation: int, who: Who) -> tuple[Token, Job | None]:
         if token.status_at(self.now()) is TokenStatus.REVOKED:
             raise TokenRevoked
+        self.audit.write(about_token(token, Event.REJECTED, self.now(), who, by_id=self.new_id()))
         if token.generation > generation:
             return token, None
         life = (self.now() - token.obtained_at) // SECOND
         if token.expires_at is None and life >= SHORTEST_LIFE:
             self.renewals.learned(token, life)
         try:
-            job = self.begin(token, requester=caller.principal)
+            job = self.begin(token, by=who)
         except NotRefreshable:
             self.renewals.dead(token, self.now(), REJECTED)
             job = None
-        return (token, job) if job else (self.tokens.deposit(token_id).token, None)
+        return (token, job) if job else (self.tokens.deposit(token.id).token, None)
 
     def can(self, token: Token) -> bool:
         """Tell whether a token can be refreshed, as far as is known without asking its provider."""
@@ -96,7 +113,7 @@ class Refresher:
         provider = self.providers.known(token.place.provider)
         return provider is not None and provider.token_url is not None
 
-    def begin(self, token: Token, *, requester: str) -> Job | None:
+    def begin(self, token: Token, *, by: Who) -> Job | None:
         """Begin the refresh of this generation of `token`, or return the one that is under way; None if a newer came.
 
         Raises NotFound, TokenRevoked, NotRefreshable, Conflict.
@@ -114,7 +131,15 @@ class Refresher:
                 return under_way
             now = self.now()
             asked = {"generation": token.generation}
-            job = first_job(self.new_id(), Type.REFRESH, token, requester=requester, now=now, asked=asked)
+            job = first_job(
+                self.new_id(),
+                Type.REFRESH,
+                token,
+                requester=by.principal,
+                now=now,
+                asked=asked,
+                origin=by.origin(),
+            )
             try:
                 return self.renewals.begin(token, job, now)
             except Conflict:
@@ -133,6 +158,7 @@ class Refresher:
 
     def _visible(self, caller: Caller, token_id: str) -> Token:
         token = self.tokens.deposit(token_id).token
-        if not caller.may_collect(token.place):
-            raise NotFound
+        with concerning(token):
+            if not caller.may_collect(token.place):
+                raise NotFound
         return token

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import NotFound, NotRefreshable, TokenRevoked
+from chalicelib.model.audit import SERVICE, Who
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from chalicelib.model.job import Job
     from chalicelib.model.token import Place, Token
 
-REQUESTER = "cloakroom"
+ITSELF = Who(principal=SERVICE)
 """Who asked for a refresh that nobody asked for."""
 
 
@@ -45,7 +46,7 @@ class Tokens(Protocol):
 class Refresher(Protocol):
     """How a refresh is begun."""
 
-    def begin(self, token: Token, *, requester: str) -> Job | None:
+    def begin(self, token: Token, *, by: Who) -> Job | None:
         """Raise TokenRevoked, NotRefreshable, Conflict."""
 
 
@@ -98,7 +99,7 @@ class Schedule:
             token = self.tokens.deposit(token_id).token
             current = self.tokens.current(token.place)
             if current is not None and current.id == token_id:
-                self.refresher.begin(token, requester=REQUESTER)
+                self.refresher.begin(token, by=ITSELF)
                 return "begun"
         except (NotFound, NotRefreshable, TokenRevoked):
             pass  # as good as replaced

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from chalicelib.model.audit import SERVICE
 from chalicelib.model.job import Job, Status, Type, first_job
 from chalicelib.model.renewal import scheduled
 
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
     from chalicelib.model.provider import Provider
     from chalicelib.model.token import Token
-
-REQUESTER = "cloakroom"
-"""Who asked for the revocation of a token that was replaced."""
 
 
 class Jobs(Protocol):
@@ -72,6 +70,6 @@ class Settling:
             return self.jobs.settle(job, token, now, refresh_at)
 
         def revoking(replaced: Token) -> Job:
-            return first_job(self.new_id(), Type.REVOKE, replaced, requester=REQUESTER, now=now)
+            return first_job(self.new_id(), Type.REVOKE, replaced, requester=SERVICE, now=now)
 
         return self.jobs.settle_instead(job, token, now, refresh_at=refresh_at, revoking=revoking)

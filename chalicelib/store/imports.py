@@ -12,6 +12,7 @@ from chalicelib.store import keys
 from chalicelib.store.items import current_to_item, deposit_to_item, history_entry, job_from_item, job_to_item
 from chalicelib.store.settling import NEW, NEWER
 from chalicelib.store.table import ConditionFailed, TransactionCancelled
+from chalicelib.store.trail import Trail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,8 +33,9 @@ RACES = 5
 class Imports:
     """The imports of one table."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, trail: Trail | None = None) -> None:
         self._table = table
+        self._trail = Trail(table) if trail is None else trail
 
     def accept(self, request: ImportRequest) -> ImportRequest | None:
         """Store an import with one conditional PutItem and no read.
@@ -131,7 +133,7 @@ class Imports:
         now: int,
         refresh_at: Callable[[Token], int | None],
     ) -> list[dict[str, Any]]:
-        """Return the writes of the deposits, in their order, then of the `current` tokens, in the same."""
+        """Return the writes of the deposits, in their order; of the `current` tokens, in the same; of their entries."""
         stored = [
             self._table.put_operation(_current(deposit, now, refresh_at), condition=NEW)
             if deposit.token.id in current
@@ -145,7 +147,11 @@ class Imports:
             for deposit in deposits
             if deposit.token.id in current
         ]
-        return stored + put_up
+        entries = [
+            self._trail.stored(deposit.job, deposit.token, now, current=deposit.token.id in current)
+            for deposit in deposits
+        ]
+        return stored + put_up + entries
 
 
 def without_failed(
@@ -156,7 +162,8 @@ def without_failed(
     A deposit that failed is there: an attempt that died stored it, and decided then whether it was current.
     """
     put_up = [deposit for deposit in waiting if deposit.token.id in current]
-    newer = {deposit.token.id for deposit, lost in zip(put_up, failed[len(waiting) :], strict=True) if lost}
+    of_places = failed[len(waiting) : len(waiting) + len(put_up)]
+    newer = {deposit.token.id for deposit, lost in zip(put_up, of_places, strict=True) if lost}
     left = [deposit for deposit, lost in zip(waiting, failed, strict=False) if not lost]
     return left, superseded | newer
 
@@ -170,7 +177,8 @@ def _current(deposit: Deposit, now: int, refresh_at: Callable[[Token], int | Non
 def _settled(deposit: Deposit, now: int, *, current: bool) -> dict[str, object]:
     """Write a token as it is when its job has ended: `rev` and the history tell of one change, as with any other."""
     result = {"current": current}
-    ended = replace(deposit.job, status=Status.SUCCEEDED, rev=2, updated_at=now, attempts=1, result=result)
+    # Whence it was asked for stands in its entry of the audit and on the import: here it would cost a KB of each token.
+    ended = replace(deposit.job, status=Status.SUCCEEDED, rev=2, updated_at=now, attempts=1, result=result, origin=None)
     item = deposit_to_item(replace(deposit, job=ended))
     return {**item, "history": [history_entry(Status.SUCCEEDED, now)]}
 

@@ -47,6 +47,7 @@ JOB_ATTRIBUTES = (
     "lease_until",
     "owner",
     "progress",
+    "origin",
 )
 """What a job is read from. The rest of its item (the sealed secret, the history) need not travel with a list."""
 
@@ -72,6 +73,11 @@ TOKEN_ATTRIBUTES = (
 
 _OF_A_PLACE = frozenset({"provider", "environment", "domain"})
 """Who has one of these must have all: a job about no token has none."""
+
+
+def kept_until(token: Token) -> int:
+    """Return the time to live of a token's item (epoch seconds)."""
+    return _ttl(token)
 
 
 def deposit_to_item(deposit: Deposit) -> dict[str, object]:
@@ -127,6 +133,7 @@ def job_to_item(job: Job, *, ttl: int) -> dict[str, object]:
         "ttl": ttl,
         "allowed": None if job.allowed == budget.attempts else job.allowed,
         "deadline_at": None if job.deadline_at == job.accepted_at + budget.lifetime else job.deadline_at,
+        "origin": None if job.origin is None else dict(job.origin),
         **_index_attributes(job),
     }
 
@@ -169,6 +176,7 @@ def job_from_item(item: Mapping[str, Any]) -> Job:
             owner=item.get("owner"),
             progress=item.get("progress"),
             checkpoint=item.get("checkpoint"),
+            origin=item.get("origin"),
         )
     except KeyError as missing:
         raise Unreadable(f"a job without {missing}") from None

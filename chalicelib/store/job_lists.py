@@ -83,14 +83,15 @@ class JobLists:
         self._table = table
         self._pool = pool
 
-    def rows(self, wanted: Wanted, *, after: Position | None, ahead: int) -> Iterator[Position]:
+    def rows(self, wanted: Wanted, *, after: Position | None, ahead: int, latest: int = LATEST) -> Iterator[Position]:
         """Yield the rows of a list, newest first, from behind row `after`; some may not belong to it (see Wanted).
 
         One Query of `ahead` rows where it is one partition's, else one of SHARD_PAGE rows for each; then further ones
-        of those that run dry. Raises InvalidParameter for an `after` that is no row of this list.
+        of those that run dry. The first page begins at sort value `latest`. Raises InvalidParameter for an `after` that
+        is no row of this list.
         """
         source = source_of(wanted)
-        starts = _starts(source, after)
+        starts = _starts(source, after, latest)
         size = ahead if len(source.partitions) == 1 else SHARD_PAGE
         first = self._pool.map(lambda partition: self._query(source, partition, size, starts[partition]), starts)
         pages = zip(starts, list(first), strict=True)
@@ -128,14 +129,14 @@ class JobLists:
         return rows, replace(start, key=more) if more else None
 
 
-def _starts(source: Source, after: Position | None) -> dict[str, Start]:
+def _starts(source: Source, after: Position | None, latest: int) -> dict[str, Start]:
     """Return for each partition where its rows behind `after` begin.
 
     Of the rows with its sort value, those of earlier partitions were shown and those of later ones were not; in its own
     partition DynamoDB goes on behind its key, whether or not the row still stands there.
     """
     if after is None:
-        return dict.fromkeys(source.partitions, Start(relation="<=", at=LATEST))
+        return dict.fromkeys(source.partitions, Start(relation="<=", at=latest))
     if after.partition not in source.partitions:  # forged, or given when the shards were others
         rule = "one that this service gave"
         raise InvalidParameter(f"cursor: {rule}", field="cursor", rule=rule)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import Conflict, LeaseLost, NotFound
+from chalicelib.model.audit import Event, asker_of
 from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Job, Status, Type
 from chalicelib.model.token import KEEP_RECORD
@@ -23,6 +24,7 @@ from chalicelib.store.items import (
 )
 from chalicelib.store.settling import NEW, NEWER
 from chalicelib.store.table import ConditionFailed, TransactionCancelled
+from chalicelib.store.trail import Trail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,8 +52,9 @@ RACES = 5
 class Jobs:
     """The jobs of one table."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, trail: Trail | None = None) -> None:
         self._table = table
+        self._trail = Trail(table) if trail is None else trail
 
     def accept(self, deposit: Deposit) -> Deposit | None:
         """Store a deposit with one conditional PutItem and no read.
@@ -84,7 +87,7 @@ class Jobs:
         Returns the status that the job ended in: SUCCEEDED (also when a newer token stands there already, which
         the result says), CANCELLED when the token was deleted meanwhile; None when it had ended before.
         """
-        return settling.settle(self._table, job, token, now, refresh_at)
+        return settling.settle(self._table, job, token, now, refresh_at, trail=self._trail)
 
     def settle_instead(
         self, job: Job, token: Token, now: int, *, refresh_at: int | None, revoking: Callable[[Token], Job]
@@ -93,7 +96,9 @@ class Jobs:
 
         `revoking` returns the job that revokes it.
         """
-        return settling.settle_instead(self._table, job, token, now, refresh_at=refresh_at, revoking=revoking)
+        return settling.settle_instead(
+            self._table, job, token, now, refresh_at=refresh_at, revoking=revoking, trail=self._trail
+        )
 
     def revoke(self, deposit: Deposit, revocation: Job, now: int) -> Job:
         """Take the token from its readers and leave a job to do the rest, in one transaction.
@@ -109,14 +114,16 @@ class Jobs:
                 earlier = self.job(item.get("revocation", token_id))  # without one: its storing was cancelled
                 if earlier.type is not Type.REVOKE or earlier.status is not Status.CANCELLED:
                     return earlier
-                marking = [self._mark_again(token_id, earlier, revocation)]
+                event, marking = Event.DELETED_AGAIN, [self._mark_again(token_id, earlier, revocation)]
             else:
                 marking = [self._mark(item, token_id, revocation, now), *self._tombstone(deposit.token, now)]
+                event = Event.DELETED
             ttl = max(item["ttl"], now // SECOND + KEEP_RECORD)
+            putting = self._table.put_operation(job_to_item(revocation, ttl=ttl), condition=NEW)
+            who = asker_of(revocation)
+            entry = self._trail.about_token(deposit.token, event, now, who, job_id=revocation.id)
             try:
-                self._table.transact(
-                    [*marking, self._table.put_operation(job_to_item(revocation, ttl=ttl), condition=NEW)]
-                )
+                self._table.transact([*marking, putting, entry])
             except TransactionCancelled:
                 continue  # settled, replaced or deleted since we looked: look again
             return revocation
@@ -127,19 +134,21 @@ class Jobs:
 
         The result says what the provider was `told`.
         """
-        ending = ended_ours(revocation, Status.SUCCEEDED, now, {"result": {"erased": True, **told}})
+        outcome = {"result": {"erased": True, **told}}
+        ending = self._table.update_operation(**ended_ours(revocation, Status.SUCCEEDED, now, outcome))
+        entry = self._trail.ended(revocation, Status.SUCCEEDED, now, outcome)
         erasing = self._table.update_operation(
             keys.job_key(revocation.about_token), "REMOVE sealed", condition=REVOKED_BY_THIS, job=revocation.id
         )
         try:
-            self._table.transact([self._table.update_operation(**ending), erasing])
+            self._table.transact([ending, erasing, entry])
         except TransactionCancelled as cancelled:
-            lost, token_gone = cancelled.failed
+            lost, token_gone, _ = cancelled.failed
             if lost:
                 raise LeaseLost from None
             if not token_gone:
                 raise
-            self._end_alone(ending)  # the table's time to live was first; nothing is left to erase
+            self._end_alone([ending, entry])  # the table's time to live was first; nothing is left to erase
 
     def tokens(self, token_ids: Sequence[str]) -> dict[str, Token]:
         """Return those of the tokens that there are, by id: half a read unit per 4 KB of each item."""
@@ -198,8 +207,10 @@ class Jobs:
         marked = current_to_item(replace(token, revoked_at=now))
         return [self._table.put_operation(marked, condition=NEWER, names=_RANK, rank=token.rank)]
 
-    def _end_alone(self, ending: dict[str, Any]) -> None:
+    def _end_alone(self, ending: list[dict[str, Any]]) -> None:
         try:
-            self._table.update(**ending)
-        except ConditionFailed:
+            self._table.transact(ending)
+        except TransactionCancelled as cancelled:
+            if not cancelled.failed[0]:
+                raise
             raise LeaseLost from None

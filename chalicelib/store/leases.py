@@ -18,15 +18,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import LeaseLost
+from chalicelib.model.audit import Event, about_job
 from chalicelib.model.job import BUDGETS, DISPATCH_GRACE, LEASE, Job, Status, Type, check_transition, due
 from chalicelib.store import keys
 from chalicelib.store.endings import LOG, LOG_AFRESH, LOGGED_ATTEMPTS, OURS, Outcome, ended, ended_ours, moved, ours
 from chalicelib.store.items import job_from_item
 from chalicelib.store.table import ConditionFailed, TransactionCancelled
+from chalicelib.store.trail import Trail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from chalicelib.model.audit import Who
     from chalicelib.store.table import Table
 
 CLAIMABLE = "(#status = :pending OR (#status = :in_progress AND lease_until <= :now)) AND attempts = :seen"
@@ -42,8 +45,9 @@ AS_SEEN = "#status = :seen_status AND rev = :seen_rev"
 class Leases:
     """The open jobs of one table, as their claimants and the sweep write them."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, trail: Trail | None = None) -> None:
         self._table = table
+        self._trail = Trail(table) if trail is None else trail
 
     def claim(self, job: Job, owner: str, now: int) -> Job | None:
         """Claim a job for LEASE and return it as it is now; None when another was first."""
@@ -143,18 +147,21 @@ class Leases:
 
     def end(self, job: Job, to: Status, now: int, outcome: Outcome) -> None:
         """End a claimed job with its `result` or `error`. Raises LeaseLost."""
-        self._write_ours(ended_ours(job, to, now, outcome))
+        if not self._write_with(ended_ours(job, to, now, outcome), self._trail.ended(job, to, now, outcome)):
+            raise LeaseLost
 
-    def end_as_seen(self, job: Job, to: Status, now: int, outcome: Outcome) -> bool:
+    def end_as_seen(self, job: Job, to: Status, now: int, outcome: Outcome, *, by: Who | None = None) -> bool:
         """End a job from outside, whoever holds it; False when something happened to it since it was read.
 
+        The audit says that it ended so for who asked for it, unless it was `by` somebody.
         A token whose storing is cancelled is taken from its readers, and its secret erased, in the same write.
         """
         also = {}
         if to is Status.CANCELLED and job.type is Type.STORE:
             also = {"also_set": ", revoked_at = :now", "also_remove": ", sealed"}
         ending = ended(job, to, now, outcome, condition=AS_SEEN, operands=_seen(job), **also)
-        return self._release(ending, job, now) if job.type is Type.REFRESH else self._write(ending)
+        entry = self._trail.ended(job, to, now, outcome, by)
+        return self._release(ending, job, now, entry) if job.type is Type.REFRESH else self._write_with(ending, entry)
 
     def put_off(self, job: Job, due_at: int, now: int, reason: str) -> bool:
         """Make an overdue job PENDING and due again later; False when something happened to it since it was read."""
@@ -172,10 +179,10 @@ class Leases:
             )
         )
 
-    def retry(self, job: Job, now: int, *, allowed: int, deadline_at: int) -> bool:
+    def retry(self, job: Job, now: int, *, allowed: int, deadline_at: int, by: Who | None = None) -> bool:
         """Send a FAILED job round again with a fresh budget; False when something happened to it since it was read."""
         check_transition(job.status, Status.PENDING)
-        return self._write(
+        return self._write_with(
             moved(
                 job,
                 Status.PENDING,
@@ -192,10 +199,11 @@ class Leases:
                     **_seen(job),
                 },
                 reason="retry",
-            )
+            ),
+            self._trail.operation(about_job(job, Event.RETRIED, now, who=by)),
         )
 
-    def _release(self, ending: dict[str, Any], refresh: Job, now: int) -> bool:
+    def _release(self, ending: dict[str, Any], refresh: Job, now: int, entry: dict[str, Any]) -> bool:
         """End a refresh from outside, and let its token be refreshed by another; the journal stays."""
         releasing = self._table.update_operation(
             keys.job_key(refresh.about_token),
@@ -205,9 +213,19 @@ class Leases:
             last={"outcome": "ended", "at": now},
         )
         try:
-            self._table.transact([self._table.update_operation(**ending), releasing])
+            self._table.transact([self._table.update_operation(**ending), releasing, entry])
         except TransactionCancelled as cancelled:
-            return not cancelled.failed[0] and self._write(ending)  # the token went on without it
+            return not cancelled.failed[0] and self._write_with(ending, entry)  # the token went on without it
+        return True
+
+    def _write_with(self, update: dict[str, Any], entry: dict[str, Any]) -> bool:
+        """Do an update and write its entry of the audit, both or neither; tell whether the update's condition held."""
+        try:
+            self._table.transact([self._table.update_operation(**update), entry])
+        except TransactionCancelled as cancelled:
+            if not cancelled.failed[0]:
+                raise
+            return False
         return True
 
     def _write(self, update: dict[str, Any]) -> bool:

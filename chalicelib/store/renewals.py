@@ -9,9 +9,11 @@ attempt that wrote the journal's entry can write what came of it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import Conflict, LeaseLost, NotFound
+from chalicelib.model.audit import Event, about_token_by
 from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Job, Status
 from chalicelib.model.token import KEEP_RECORD, Token, keep_until
@@ -20,6 +22,7 @@ from chalicelib.store.endings import ended_ours
 from chalicelib.store.items import job_from_item, job_to_item
 from chalicelib.store.renewal_items import journal_to_map
 from chalicelib.store.table import ConditionFailed, TransactionCancelled
+from chalicelib.store.trail import Trail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,8 +56,9 @@ RACES = 5
 class Renewals:
     """The refreshes of one table's tokens."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, trail: Trail | None = None) -> None:
         self._table = table
+        self._trail = Trail(table) if trail is None else trail
 
     def begin(self, token: Token, job: Job, now: int) -> Job:
         """Store the job that refreshes this generation of `token`, or return the one that is under way.
@@ -77,8 +81,9 @@ class Renewals:
             )
             ttl = now // SECOND + KEEP_RECORD
             putting = self._table.put_operation(job_to_item(job, ttl=ttl), condition=NEW)
+            entry = self._trail.operation(about_token_by(job, token, Event.REFRESH_ASKED, now))
             try:
-                self._table.transact([beginning, putting])
+                self._table.transact([beginning, putting, entry])
             except TransactionCancelled as cancelled:
                 earlier = self._under_way(token, cancelled.items[0])
                 if earlier is None:
@@ -167,15 +172,19 @@ class Renewals:
         result = {"generation": token.generation, "expires_at": token.expires_at}
         given = {name: value for name, value in result.items() if value is not None}
         ending = self._table.update_operation(**ended_ours(job, Status.SUCCEEDED, now, {"result": given}))
+        told = about_token_by(job, token, Event.REFRESHED, now)
+        audited = self._trail.operation(replace(told, kept_until=_ttl(token)))
         try:
-            self._table.transact([renewing, ending])
+            self._table.transact([renewing, ending, audited])
         except TransactionCancelled as cancelled:
             stood = cancelled.items[0]
             if cancelled.failed[0] and (stood is None or "revoked_at" in stood):
                 raise NotFound from None
             if cancelled.failed[0]:
                 raise LeaseLost from None
-            self._write_alone(renewing)
+            if not cancelled.failed[1]:
+                raise
+            self._write_alone([renewing, audited])
 
     def needs_reauth(self, job: Job, token: Token, now: int, *, code: str, message: str) -> None:
         """End a refresh as FAILED and say on the token that the customer has to log in. Raises LeaseLost."""
@@ -211,9 +220,12 @@ class Renewals:
 
     def overtaken(self, job: Job, now: int, outcome: Outcome, *, to: Status) -> None:
         """End a refresh that has nothing left to do: its token has a newer generation, or is gone. Raises LeaseLost."""
+        ending = self._table.update_operation(**ended_ours(job, to, now, outcome))
         try:
-            self._table.update(**ended_ours(job, to, now, outcome))
-        except ConditionFailed:
+            self._table.transact([ending, self._trail.ended(job, to, now, outcome)])
+        except TransactionCancelled as cancelled:
+            if not cancelled.failed[0]:
+                raise
             raise LeaseLost from None
 
     def learned(self, token: Token, life: int) -> None:
@@ -253,19 +265,24 @@ class Renewals:
         except ConditionFailed:
             return
 
-    def _write_alone(self, renewing: dict[str, Any]) -> None:
+    def _write_alone(self, renewing: list[dict[str, Any]]) -> None:
         try:
-            self._table.transact([renewing])
-        except TransactionCancelled:
+            self._table.transact(renewing)
+        except TransactionCancelled as cancelled:
+            if not cancelled.failed[0]:
+                raise
             raise LeaseLost from None
 
     def _end_with(self, job: Job, marking: dict[str, Any], now: int, outcome: Outcome) -> None:
         ending = self._table.update_operation(**ended_ours(job, Status.FAILED, now, outcome))
+        entry = self._trail.ended(job, Status.FAILED, now, outcome)
         try:
-            self._table.transact([marking, ending])
+            self._table.transact([marking, ending, entry])
         except TransactionCancelled as cancelled:
             if cancelled.failed[1]:
                 raise LeaseLost from None
+            if not cancelled.failed[0]:
+                raise
             self.overtaken(job, now, outcome, to=Status.FAILED)  # the token went on without this refresh
 
     def _under_way(self, token: Token, stored: Mapping[str, Any] | None) -> Job | None:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import Conflict
+from chalicelib.model.audit import Event, asker_of
 from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Job, Status
 from chalicelib.model.token import KEEP_RECORD
 from chalicelib.store import keys
 from chalicelib.store.endings import OURS, ended, ours
 from chalicelib.store.items import current_from_item, current_to_item, job_to_item
-from chalicelib.store.table import ConditionFailed, TransactionCancelled
+from chalicelib.store.table import TransactionCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from chalicelib.model.token import Token
+    from chalicelib.store.endings import Outcome
     from chalicelib.store.table import Table
+    from chalicelib.store.trail import Trail
 
 NEW = "attribute_not_exists(pk)"
 """Nothing stands under this key: of a job, a key's second use or our own lost first write fails here."""
@@ -41,24 +44,31 @@ _RANK = {"#rank": "rank"}
 RACES = 5
 
 
-def settle(table: Table, job: Job, token: Token, now: int, refresh_at: int | None) -> Status | None:
+def settle(table: Table, job: Job, token: Token, now: int, refresh_at: int | None, *, trail: Trail) -> Status | None:
     """Settle a token: see `Jobs.settle`."""
     current = table.put_operation(current_to_item(token), condition=NEWER, names=_RANK, rank=token.rank)
     try:
         ending = table.update_operation(**_settled(job, now, current=True, refresh_at=refresh_at))
-        table.transact([ending, current])
+        table.transact([ending, current, trail.stored(job, token, now, current=True)])
     except TransactionCancelled as cancelled:
-        job_refused, superseded = cancelled.failed
+        job_refused, superseded, _ = cancelled.failed
         if job_refused:
-            return _refused(table, job, cancelled.items[0], now)
+            return _refused(table, job, cancelled.items[0], now, trail)
         if not superseded:
             raise
-        return _end_superseded(table, job, now)
+        return _end_superseded(table, job, token, now, trail)
     return Status.SUCCEEDED
 
 
 def settle_instead(
-    table: Table, job: Job, token: Token, now: int, *, refresh_at: int | None, revoking: Callable[[Token], Job]
+    table: Table,
+    job: Job,
+    token: Token,
+    now: int,
+    *,
+    refresh_at: int | None,
+    revoking: Callable[[Token], Job],
+    trail: Trail,
 ) -> Status | None:
     """Settle a token and delete the one that it replaces: see `Jobs.settle_instead`.
 
@@ -68,26 +78,27 @@ def settle_instead(
         item = table.get(keys.current_key(token.place))
         standing = None if item is None else current_from_item(item)
         if standing is not None and (standing.revoked_at is not None or standing.rank >= token.rank):
-            return settle(table, job, token, now, refresh_at)
+            return settle(table, job, token, now, refresh_at, trail=trail)
         condition, operands = (NEW, {}) if standing is None else (STANDS_AS_SEEN, {"seen": standing.id})
         operations = [
             table.update_operation(**_settled(job, now, current=True, refresh_at=refresh_at)),
             table.put_operation(current_to_item(token), condition=condition, **operands),
-            *([] if standing is None else _deleting(table, standing, revoking(standing), now)),
+            *([] if standing is None else _deleting(table, standing, revoking(standing), now, trail)),
+            trail.stored(job, token, now, current=True),
         ]
         try:
             table.transact(operations)
         except TransactionCancelled as cancelled:
             if cancelled.failed[0]:
-                return _refused(table, job, cancelled.items[0], now)
-            if len(cancelled.failed) > 2 and cancelled.failed[2] and not cancelled.failed[1]:  # noqa: PLR2004
-                return settle(table, job, token, now, refresh_at)  # deleted, or past its time to live
+                return _refused(table, job, cancelled.items[0], now, trail)
+            if standing is not None and cancelled.failed[2] and not cancelled.failed[1]:
+                return settle(table, job, token, now, refresh_at, trail=trail)  # deleted, or past its time to live
             continue
         return Status.SUCCEEDED
     raise Conflict("the place changed too often while its token was being replaced")
 
 
-def _deleting(table: Table, standing: Token, revocation: Job, now: int) -> list[dict[str, Any]]:
+def _deleting(table: Table, standing: Token, revocation: Job, now: int, trail: Trail) -> list[dict[str, Any]]:
     mark = table.update_operation(
         keys.job_key(standing.id),
         "SET revoked_at = :now, revocation = :revocation",
@@ -95,24 +106,35 @@ def _deleting(table: Table, standing: Token, revocation: Job, now: int) -> list[
         now=now,
         revocation=revocation.id,
     )
-    return [mark, table.put_operation(job_to_item(revocation, ttl=now // SECOND + KEEP_RECORD), condition=NEW)]
+    return [
+        mark,
+        table.put_operation(job_to_item(revocation, ttl=now // SECOND + KEEP_RECORD), condition=NEW),
+        trail.about_token(standing, Event.DELETED, now, asker_of(revocation), job_id=revocation.id, code="replaced"),
+    ]
 
 
-def _end_superseded(table: Table, job: Job, now: int) -> Status | None:
+def _end_superseded(table: Table, job: Job, token: Token, now: int, trail: Trail) -> Status | None:
+    ending = table.update_operation(**_settled(job, now, current=False))
     try:
-        table.update(**_settled(job, now, current=False))
-    except ConditionFailed as refused:
-        return _refused(table, job, refused.item, now)
+        table.transact([ending, trail.stored(job, token, now, current=False)])
+    except TransactionCancelled as cancelled:
+        if not cancelled.failed[0]:
+            raise
+        return _refused(table, job, cancelled.items[0], now, trail)
     return Status.SUCCEEDED
 
 
-def _refused(table: Table, job: Job, stored: Mapping[str, object] | None, now: int) -> Status | None:
+def _refused(table: Table, job: Job, stored: Mapping[str, object] | None, now: int, trail: Trail) -> Status | None:
     """End the job as CANCELLED if its token was deleted before it was settled; else it is not ours to end."""
     if stored is None or "revoked_at" not in stored or stored.get("status") != job.status:
         return None
+    outcome = {"result": {"reason": "token_deleted"}}
+    entry = trail.ended(job, Status.CANCELLED, now, outcome)
     try:
-        table.update(**_cancelled(job, now))
-    except ConditionFailed:
+        table.transact([table.update_operation(**_cancelled(job, now, outcome)), entry])
+    except TransactionCancelled as cancelled:
+        if not cancelled.failed[0]:
+            raise
         return None
     return Status.CANCELLED
 
@@ -135,9 +157,8 @@ def _settled(job: Job, now: int, *, current: bool, refresh_at: int | None = None
     )
 
 
-def _cancelled(job: Job, now: int) -> dict[str, Any]:
+def _cancelled(job: Job, now: int, outcome: Outcome) -> dict[str, Any]:
     condition, operands = _mine(job)
-    outcome = {"result": {"reason": "token_deleted"}}
     return ended(job, Status.CANCELLED, now, outcome, condition=condition, operands=operands)
 
 

@@ -9,13 +9,16 @@ from chalice.app import Response
 
 from chalicelib.collect.read import secret_view
 from chalicelib.model.access import revocation_view
+from chalicelib.model.audit import entry_view
 from chalicelib.model.clock import rfc3339
 from chalicelib.model.imports import LARGEST_UPLOAD, refusal_view
 from chalicelib.model.job import Job, job_links, job_view
 from chalicelib.model.listing import cursor_to_text
 from chalicelib.model.policy import policy_view
 from chalicelib.model.provider import Provider, provider_view
+from chalicelib.model.reconcile import going_to_text
 from chalicelib.model.token import Token, token_view
+from chalicelib.model.window import window_cursor
 from chalicelib.web.problems import RETRY_AFTER, SECURITY_HEADERS
 from chalicelib.web.requests import cursor_text
 
@@ -23,11 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from chalicelib.collect.read import Collected
+    from chalicelib.collect.reconcile import Reckoned
     from chalicelib.model.access import Revocation
+    from chalicelib.model.audit import Entry
     from chalicelib.model.imports import Refusal, Upload
     from chalicelib.model.listing import Position, Wanted
     from chalicelib.model.policy import PolicyRecord
     from chalicelib.model.receipt import Verdict
+    from chalicelib.model.window import Window
 
 RECEIPT_KEYS_SECONDS = 300
 """As long as a process may go on with the version before: a new key's receipts may be seen before the key is."""
@@ -154,6 +160,17 @@ def verdict(of: Verdict) -> Response:
             "matches": of.matches,
         }
     )
+
+
+def audit(found: Sequence[Entry], window: Window, after: str | None) -> Response:
+    """Answer with a page of the audit and the cursor of the next, null at the end."""
+    return ok({"items": [entry_view(one) for one in found], "cursor": window_cursor(window, after)})
+
+
+def reconciled(found: Reckoned) -> Response:
+    """Answer with how the tokens of a page stand, and what does not add up."""
+    wrong = [{"id": token_id, "standing": str(standing), "at": rfc3339(at)} for token_id, standing, at in found.wrong]
+    return ok({"counts": found.counts, "wrong": wrong, "cursor": going_to_text(found.going)})
 
 
 def ticket(text: str, ends: int, websocket_url: str) -> Response:

@@ -26,7 +26,7 @@ from chalicelib.intake.bodies import (
 )
 from chalicelib.intake.reading import LONGEST_IDEMPOTENCY_KEY
 from chalicelib.model.imports import LARGEST_LINES, LARGEST_UPLOAD, MOST_LINES
-from chalicelib.web import parameters, policy_shapes, receipt_shapes, shapes
+from chalicelib.web import audit_shapes, parameters, policy_shapes, receipt_shapes, shapes
 from chalicelib.web.problems import phrase
 from chalicelib.web.requests import LARGEST_HEAD, LARGEST_PAGE, NDJSON
 
@@ -58,6 +58,8 @@ _STRUCTS = (
     policy_shapes.PolicyPage,
     shapes.Revocation,
     shapes.RevocationPage,
+    audit_shapes.AuditPage,
+    audit_shapes.Reconciled,
     shapes.Health,
     shapes.Problem,
 )
@@ -70,6 +72,11 @@ _JOB_PAGE = (
     "moves, one may come twice or be missed. A page may hold fewer than `limit`, even none, and not be the last: "
     f"{EXAMINED:,} jobs are looked at for it at the most. On the last page `cursor` is null. A cursor is good for the "
     "same `subject`, `status` and `type`."
+)
+
+_AUDIT_PAGE = (
+    "Latest first. A page may hold fewer than `limit`, even none, and not be the last: on the last `cursor` is null. A "
+    "cursor is good for the same `subject` and `principal`, and goes on in the times of the first page."
 )
 
 _RETRY_AFTER = {"description": "Seconds.", "schema": {"type": "integer"}}
@@ -393,6 +400,33 @@ def _other_paths(schema: Schemas) -> dict[str, Any]:
                 _BODY,
                 body=schema[TicketIn],
                 body_required=False,
+            )
+        },
+        "/audit": {
+            "get": _operation(
+                "listAudit",
+                "List who did what with which token, latest first (administrators)",
+                {"200": _ok(schema[audit_shapes.AuditPage], _AUDIT_PAGE)},
+                parameters=[
+                    parameters.audit_subject(),
+                    parameters.principal(),
+                    parameters.moment("from", "First moment; a day before `to` if not given, at most 31 days."),
+                    parameters.moment("to", "Moment behind the last; now if not given."),
+                    parameters.limit(),
+                    parameters.cursor(),
+                ],
+            )
+        },
+        "/audit/reconcile": {
+            "get": _operation(
+                "reconcile",
+                "Prove of each accepted token that it is live or ended once (administrators)",
+                {"200": _ok(schema[audit_shapes.Reconciled], "How those of a page stand, and what does not add up.")},
+                parameters=[
+                    parameters.moment("from", "First moment; a day before `to` if not given, and at the most."),
+                    parameters.moment("to", "Moment behind the last; now if not given."),
+                    parameters.cursor(),
+                ],
             )
         },
         "/health": {

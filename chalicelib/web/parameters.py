@@ -8,6 +8,7 @@ from chalicelib.intake.reading import LONGEST_IDEMPOTENCY_KEY
 from chalicelib.model import names
 from chalicelib.model.job import Status, Type
 from chalicelib.web.requests import LARGEST_PAGE, LONGEST_MIN_TTL
+from chalicelib.web.times import LONGEST_PRINCIPAL
 
 
 def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -94,6 +95,22 @@ def whose() -> dict[str, Any]:
     """Describe the subject that a list of jobs is narrowed to."""
     schema = {"type": "string", "pattern": names.SUBJECT_PATTERN, "maxLength": names.SUBJECT_LENGTH}
     return _query("subject", "Only jobs about this subject.", schema)
+
+
+def audit_subject() -> dict[str, Any]:
+    """Describe the subject that the audit is narrowed to."""
+    return {**whose(), "description": "Only what is about this subject."}
+
+
+def principal() -> dict[str, Any]:
+    """Describe the principal that the audit is narrowed to."""
+    schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_PRINCIPAL}
+    return _query("principal", "Only what this principal did or was refused.", schema)
+
+
+def moment(name: str, description: str) -> dict[str, Any]:
+    """Describe a moment."""
+    return _query(name, f"{description} RFC 3339.", {"type": "string", "format": "date-time"})
 
 
 def limit() -> dict[str, Any]:

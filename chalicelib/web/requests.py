@@ -14,6 +14,7 @@ from chalicelib.model.access import BEARER_LEEWAY, Bearer, kind_of
 from chalicelib.model.caller import Caller
 from chalicelib.model.clock import SECOND
 from chalicelib.model.decision import bound
+from chalicelib.model.ids import is_id
 from chalicelib.model.job import Status, Type
 from chalicelib.model.listing import Position, Wanted, cursor_from_text
 from chalicelib.model.policy import IN_TABLE, from_compact
@@ -38,7 +39,6 @@ LARGEST_HEAD = 12_288
 LARGEST_PAGE = 50
 """Tokens or jobs in a page, at the most and without `limit`."""
 
-_ID = re.compile(r"[a-z2-7]{26}")
 _WHOLE = re.compile(r"[0-9]{1,9}")
 
 
@@ -150,7 +150,7 @@ def raw_body(request: Any) -> bytes:
 
 def identifier(value: str) -> str:
     """Return an id from a path. Raises NotFound for what cannot be one: there is nothing under it."""
-    if not _ID.fullmatch(value):
+    if not is_id(value):
         raise NotFound
     return value
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from chalicelib.admit.metering import Meter
     from chalicelib.admit.standing import Standing
     from chalicelib.admit.verifiers import Verifiers
+    from chalicelib.collect.audit import Auditor
     from chalicelib.collect.lists import Lists
     from chalicelib.collect.read import Counter
+    from chalicelib.collect.reconcile import Reconciler
     from chalicelib.collect.refused_lines import RefusedLines
     from chalicelib.intake.accept import Intake
     from chalicelib.intake.control import Control
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from chalicelib.renew.begin import Refresher
     from chalicelib.renew.providers import KnownProviders
     from chalicelib.seal.receipts import Receipts
+    from chalicelib.store.imports import Imports
 
 
 class Answering(Stores):
@@ -60,7 +63,9 @@ class Answering(Stores):
             tokens=CurrentTokens(self.table),
             opener=self.sealer,
             refresher=self.refresher,
+            audit=self.trail,
             now=system.now,
+            new_id=system.new_id,
         )
 
     @cached_property
@@ -80,8 +85,39 @@ class Answering(Stores):
             tokens=self.jobs,
             renewals=self.renewals,
             providers=self.known_providers,
+            audit=self.trail,
             now=system.now,
             new_id=system.new_id,
+        )
+
+    @cached_property
+    def auditor(self) -> Auditor:
+        """Writes down what else is done and refused, and shows what was."""
+        from chalicelib.collect.audit import Auditor  # noqa: PLC0415
+        from chalicelib.store.audit import AuditLists  # noqa: PLC0415
+
+        return Auditor(
+            audit=self.trail,
+            lists=AuditLists(self.table, self.settling_pool),
+            now=system.now,
+            new_id=system.new_id,
+            failure=log.failure,
+        )
+
+    @cached_property
+    def reconciler(self) -> Reconciler:
+        """Proves what became of accepted tokens."""
+        from chalicelib.collect.reconcile import Reconciler  # noqa: PLC0415
+        from chalicelib.store.audit import AuditLists  # noqa: PLC0415
+        from chalicelib.store.job_lists import JobLists  # noqa: PLC0415
+        from chalicelib.store.reckoning import Reckoning  # noqa: PLC0415
+
+        pool = self.settling_pool
+        return Reconciler(
+            jobs=JobLists(self.table, pool),
+            entries=AuditLists(self.table, pool),
+            stored=Reckoning(self.table),
+            now=system.now,
         )
 
     @cached_property
@@ -138,7 +174,15 @@ class Answering(Stores):
         from chalicelib.wiring.imports import reception  # noqa: PLC0415
 
         client = system.files_client(read_timeout=3)
-        return reception(client, self.settings, self.table, sealer=self.sealer, now=system.now, new_id=system.new_id)
+        imports = self.imports
+        return reception(client, self.settings, imports, sealer=self.sealer, now=system.now, new_id=system.new_id)
+
+    @cached_property
+    def imports(self) -> Imports:
+        """The imports, their tokens and refused lines."""
+        from chalicelib.store.imports import Imports  # noqa: PLC0415
+
+        return Imports(self.table, self.trail)
 
     @cached_property
     def receipts(self) -> Receipts:
@@ -158,9 +202,8 @@ class Answering(Stores):
     def refused_lines(self) -> RefusedLines:
         """Lists what an import refused."""
         from chalicelib.collect.refused_lines import RefusedLines  # noqa: PLC0415
-        from chalicelib.store.imports import Imports  # noqa: PLC0415
 
-        return RefusedLines(jobs=self.jobs, imports=Imports(self.table))
+        return RefusedLines(jobs=self.jobs, imports=self.imports)
 
     @cached_property
     def usher(self) -> Usher:

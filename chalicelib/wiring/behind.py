@@ -179,7 +179,7 @@ class Behind(Answering):
         return importing(
             client,
             self.settings,
-            self.table,
+            self.imports,
             sealer=self.sealer,
             leases=self.leases,
             providers=self.known_providers,

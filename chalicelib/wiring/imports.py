@@ -15,23 +15,28 @@ if TYPE_CHECKING:
     from chalicelib.process.importing import Importing
     from chalicelib.renew.providers import KnownProviders
     from chalicelib.seal.sealer import Sealer
+    from chalicelib.store.imports import Imports
     from chalicelib.store.leases import Leases
-    from chalicelib.store.table import Table
 
 IMPORTING_THREADS = 8
 """Transactions of one import at the same time: a chunk's. Not the settling threads, on one of which the import runs."""
 
 
 def reception(
-    client: Any, settings: Settings, table: Table, *, sealer: Sealer, now: Callable[[], int], new_id: Callable[[], str]
+    client: Any,
+    settings: Settings,
+    imports: Imports,
+    *,
+    sealer: Sealer,
+    now: Callable[[], int],
+    new_id: Callable[[], str],
 ) -> Reception:
     """Return what takes imports in. `client` is boto3's for S3."""
     from chalicelib.intake.imports import Reception  # noqa: PLC0415
     from chalicelib.store.files import Files  # noqa: PLC0415
-    from chalicelib.store.imports import Imports  # noqa: PLC0415
 
     return Reception(
-        imports=Imports(table),
+        imports=imports,
         files=Files(client, settings.imports_bucket),
         marker=sealer,
         now=now,
@@ -43,7 +48,7 @@ def reception(
 def importing(
     client: Any,
     settings: Settings,
-    table: Table,
+    imports: Imports,
     *,
     sealer: Sealer,
     leases: Leases,
@@ -56,10 +61,9 @@ def importing(
     from chalicelib.process.importing import Importing  # noqa: PLC0415
     from chalicelib.renew.settle import Plans  # noqa: PLC0415
     from chalicelib.store.files import Files  # noqa: PLC0415
-    from chalicelib.store.imports import Imports  # noqa: PLC0415
 
     return Importing(
-        imports=Imports(table),
+        imports=imports,
         files=Files(client, settings.imports_bucket),
         leases=leases,
         plans=Plans(providers=providers),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from chalicelib.store.renewals import Renewals
     from chalicelib.store.table import Table
     from chalicelib.store.tickets import Tickets
+    from chalicelib.store.trail import Trail
 
 
 class Stores:
@@ -60,21 +61,28 @@ class Stores:
         """The jobs and deposits."""
         from chalicelib.store.jobs import Jobs  # noqa: PLC0415
 
-        return Jobs(self.table)
+        return Jobs(self.table, self.trail)
+
+    @cached_property
+    def trail(self) -> Trail:
+        """The audit, as it is written."""
+        from chalicelib.store.trail import Trail  # noqa: PLC0415
+
+        return Trail(self.table, days=self.settings.audit_days)
 
     @cached_property
     def leases(self) -> Leases:
         """The open jobs, as claimants and the sweep write them."""
         from chalicelib.store.leases import Leases  # noqa: PLC0415
 
-        return Leases(self.table)
+        return Leases(self.table, self.trail)
 
     @cached_property
     def renewals(self) -> Renewals:
         """The tokens' refreshes."""
         from chalicelib.store.renewals import Renewals  # noqa: PLC0415
 
-        return Renewals(self.table)
+        return Renewals(self.table, self.trail)
 
     @cached_property
     def providers(self) -> Providers:

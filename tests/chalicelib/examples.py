@@ -13,6 +13,7 @@ from chalicelib.model.token import Place, Token
 from chalicelib.model.watch import Connection, Scope, Watch
 
 if TYPE_CHECKING:
+    from chalicelib.model.audit import Who
     from chalicelib.store.jobs import Jobs
 
 NOW = 1_800_000_000 * SECOND
@@ -137,8 +138,8 @@ class NobodyRefreshes:
     def can(self, token: Token) -> bool:  # noqa: ARG002  no token can
         return False
 
-    def begin(self, token: Token, *, requester: str) -> Job | None:
-        raise AssertionError(f"{requester} refreshes {token.id}")
+    def begin(self, token: Token, *, by: Who) -> Job | None:
+        raise AssertionError(f"{by.principal} refreshes {token.id}")
 
 
 def alone(jobs: Jobs) -> dict[str, Any]:

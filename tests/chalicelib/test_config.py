@@ -81,6 +81,17 @@ def test_private_providers_are_refused_unless_the_stage_allows_them() -> None:
         read_settings({**WHOLE, "PRIVATE_PROVIDERS": "yes"})
 
 
+def test_the_audit_is_kept_for_so_many_days() -> None:
+    assert read_settings(WHOLE).audit_days == 400
+    assert read_settings({**WHOLE, "AUDIT_DAYS": "3650"}).audit_days == 3_650
+
+
+@pytest.mark.parametrize("text", ["0", "3651", "-1", "1.5", "a year", "²"])
+def test_days_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(Misconfigured, match="it must be a whole number from 1 to 3650"):
+        read_settings({**WHOLE, "AUDIT_DAYS": text})
+
+
 def test_the_sockets_address_is_given_once_there_is_one() -> None:
     to_come = read_settings({**WHOLE, "WEBSOCKET_URL": "wss://not-deployed-yet.invalid"})
 

@@ -109,6 +109,9 @@ def use(scene: Scene) -> None:
     assert api.get(f"/tokens/{token_id}/secret", api.producer).status == 403
     assert api.get(f"/tokens/{token_id}/secret", api.consumer(unique("other"))).status == 404
     assert api.delete(f"/tokens/{doomed}", scene.consumer).status == 202
+    audited = api.get(f"/audit?subject={quote(scene.subject, safe='')}", api.admin)
+    assert {"token.stored", "token.read", "token.deleted", "refused"} <= {one["event"] for one in audited.json["items"]}
+    assert api.get("/audit/reconcile", api.admin).status == 200
     assert api.get(f"/tokens/{doomed}/secret", scene.consumer).status == 410
     short = scene.post(scene.with_token(expires_in=0)).json["id"]
     assert api.get(f"/tokens/{short}/secret", scene.consumer).status == 410

@@ -18,6 +18,8 @@ from chalicelib.store import keys
 from chalicelib.store.files import Files
 from chalicelib.store.imports import Imports
 from chalicelib.store.tokens import CurrentTokens
+from chalicelib.store.trail import Trail
+from chalicelib.wiring import system
 from tests.chalicelib.examples import HOOK, JANE, NOW, NobodyRefreshes, a_place, a_token, an_id
 from tests.chalicelib.model.test_caller import caller
 from tests.chalicelib.process.many import a_file, a_request
@@ -51,7 +53,9 @@ class Scene:
             tokens=CurrentTokens(table),
             opener=self.sealer,
             refresher=NobodyRefreshes(),
+            audit=Trail(table),
             now=self._now,
+            new_id=system.new_id,
         )
 
     def _now(self) -> int:

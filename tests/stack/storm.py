@@ -27,6 +27,7 @@ from chalicelib.store.jobs import Jobs
 from chalicelib.store.providers import Providers
 from chalicelib.store.renewals import Renewals
 from chalicelib.store.tokens import CurrentTokens
+from chalicelib.store.trail import Trail
 from tests.chalicelib.examples import JANE, a_place
 from tests.chalicelib.model.test_caller import caller
 from tests.oauth.certified import CertifiedProvider, certified_provider
@@ -100,15 +101,22 @@ class Storm:
                 tokens=self.jobs,
                 renewals=Renewals(self.world.table),
                 providers=known,
+                audit=Trail(self.world.table),
                 now=lambda: self.world.now,
-                new_id=lambda: id_from(secrets.token_bytes(16)),
+                new_id=_new_id,
             ),
+            audit=Trail(self.world.table),
             now=lambda: self.world.now,
+            new_id=_new_id,
         )
         try:
             return counter.secret(HER, token_id, min_ttl=60)
         except NeedsReauth as gone:
             return gone
+
+
+def _new_id() -> str:
+    return id_from(secrets.token_bytes(16))
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from chalicelib.store import keys
 from chalicelib.store.items import history_of
 from chalicelib.store.jobs import Jobs
 from chalicelib.store.leases import Leases
+from chalicelib.store.trail import entry_from_item
 from devtool import environment
 from devtool.pump.filters import check, passes
 from devtool.pump.reader import as_event
@@ -45,6 +46,16 @@ SCHEDULED = dict.fromkeys(("version", "id", "account", "region", "time", "detail
 }
 BY_STREAM = 60 * SECOND
 """How long the stream and the queue take at the most where nothing is lost, failed batches included."""
+
+ENDS = {
+    "token.stored": Status.SUCCEEDED,
+    "token.erased": Status.SUCCEEDED,
+    "token.refreshed": Status.SUCCEEDED,
+    "job.succeeded": Status.SUCCEEDED,
+    "job.failed": Status.FAILED,
+    "job.cancelled": Status.CANCELLED,
+}
+"""The audit's ends of jobs."""
 
 Record = dict[str, Any]
 
@@ -187,7 +198,21 @@ class World:
     def ends(self, job_id: str) -> list[str]:
         """Return each end that a job came to: one, if all is well."""
         open_states = (Status.PENDING, Status.IN_PROGRESS)
-        return [entry["status"] for entry in self.history(job_id) if entry["status"] not in open_states]
+        ends = [entry["status"] for entry in self.history(job_id) if entry["status"] not in open_states]
+        assert self.told(job_id) == ends, "the audit tells of each end once"
+        return ends
+
+    def told(self, job_id: str) -> list[str]:
+        """Return the ends of a job that the audit tells of, as statuses: the same, if all is well."""
+        found: list[dict[str, Any]] = []
+        more: dict[str, Any] | None = {}
+        while more is not None:
+            start = {"ExclusiveStartKey": more} if more else {}
+            values = {":job": job_id, ":audit": "audit"}
+            page, _, more = self.table.scan(FilterExpression="kind = :audit AND job_id = :job", values=values, **start)
+            found += page
+        entries = sorted(map(entry_from_item, found), key=lambda entry: entry.order)
+        return [ENDS[entry.event] for entry in entries if entry.event in ENDS]
 
     def _next_sweep(self, job_ids: tuple[str, ...]) -> int:
         """Return when the next sweep runs that finds any of these jobs due: those before it would change nothing."""

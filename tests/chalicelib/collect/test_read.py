@@ -16,6 +16,8 @@ from chalicelib.seal.kms import KmsWrapper
 from chalicelib.seal.sealer import Sealer
 from chalicelib.store.leases import Leases
 from chalicelib.store.tokens import CurrentTokens
+from chalicelib.store.trail import Trail
+from chalicelib.wiring import system
 from tests.chalicelib.examples import HOOK, JANE, NOW, NobodyRefreshes, a_place, a_revocation, a_token, an_id
 from tests.chalicelib.model.test_caller import caller
 from tests.chalicelib.seal.counting import a_process
@@ -40,7 +42,15 @@ def sealer(table: Table, cloud: LiveCloud, key_id: str, clock: Clock) -> Sealer:
 
 @pytest.fixture
 def counter(table: Table, jobs: Jobs, sealer: Sealer, clock: Clock) -> Counter:
-    return Counter(jobs=jobs, tokens=CurrentTokens(table), opener=sealer, refresher=NobodyRefreshes(), now=clock)
+    return Counter(
+        jobs=jobs,
+        tokens=CurrentTokens(table),
+        opener=sealer,
+        refresher=NobodyRefreshes(),
+        audit=Trail(table),
+        now=clock,
+        new_id=system.new_id,
+    )
 
 
 def keep(jobs: Jobs, sealer: Sealer, token: Token, *, settled: bool = True) -> Deposit:

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.errors import IdempotencyKeyReused, NotFound, Unavailable
 from chalicelib.intake.accept import Intake, idempotent_id
 from chalicelib.intake.reading import read_hand_in
+from chalicelib.model.audit import Who
 from chalicelib.model.clock import SECOND
 from chalicelib.model.receipt import Receipt
 from chalicelib.model.token import Secret
@@ -59,7 +60,7 @@ def ids() -> Any:
 
 
 def accept(intake: Intake, raw: bytes, key: str | None = None, requester: str = HOOK) -> tuple[str, bool]:
-    job, is_new, _ = intake.accept(read_hand_in(raw), requester=requester, idempotency_key=key)
+    job, is_new, _ = intake.accept(read_hand_in(raw), by=Who(principal=requester), idempotency_key=key)
     return job.id, is_new
 
 
@@ -83,7 +84,7 @@ class LostAnswer:
 
 
 def test_a_token_is_stored_before_the_answer(intake: Intake, jobs: Jobs, sealer: Sealer) -> None:
-    job, is_new, _ = intake.accept(read_hand_in(body()), requester=HOOK, idempotency_key=None)
+    job, is_new, _ = intake.accept(read_hand_in(body()), by=Who(principal=HOOK), idempotency_key=None)
 
     stored = jobs.deposit(job.id)
     assert is_new is True
@@ -161,7 +162,7 @@ def test_the_same_key_of_another_requester_is_another_job(intake: Intake) -> Non
 def test_our_own_write_sent_again_after_a_lost_answer_is_recognised(intake: Intake, jobs: Jobs, sealer: Sealer) -> None:
     unlucky = Intake(deposits=LostAnswer(jobs), sealer=sealer, now=intake.now, new_id=intake.new_id)
 
-    job, *_ = unlucky.accept(read_hand_in(body()), requester=HOOK, idempotency_key=None)
+    job, *_ = unlucky.accept(read_hand_in(body()), by=Who(principal=HOOK), idempotency_key=None)
 
     assert job == jobs.job(job.id)
 
@@ -180,7 +181,7 @@ def test_a_job_that_has_moved_on_is_shown_as_it_is_now(intake: Intake, jobs: Job
     deposit = jobs.deposit(job_id)
     jobs.settle(deposit.job, deposit.token, NOW)
 
-    job, is_new, _ = intake.accept(read_hand_in(body()), requester=HOOK, idempotency_key="login-1")
+    job, is_new, _ = intake.accept(read_hand_in(body()), by=Who(principal=HOOK), idempotency_key="login-1")
 
     assert (job.status, is_new) == ("SUCCEEDED", False)
 

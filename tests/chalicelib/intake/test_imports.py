@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.errors import BodyTooLarge, FileMissing, IdempotencyKeyReused, InvalidBody, Unavailable
 from chalicelib.intake.imports import Reception
+from chalicelib.model.audit import Who
 from chalicelib.model.clock import SECOND
 from chalicelib.model.imports import file_key
 from chalicelib.model.limits import Limits, Reach
@@ -83,7 +84,7 @@ def reception(book: Book, shelf: Shelf, facts: Facts) -> Reception:
 
 
 def test_lines_are_kept_before_their_job_is(reception: Reception, book: Book, shelf: Shelf) -> None:
-    job, is_new = reception.accept_lines(b"{}\n", requester=HOOK, idempotency_key=None)
+    job, is_new = reception.accept_lines(b"{}\n", by=Who(principal=HOOK), idempotency_key=None)
 
     request = book.kept[job.id]
     assert (is_new, job.requester, job.input) == (True, HOOK, {"source": "body", "bytes": 3})
@@ -96,7 +97,7 @@ def test_a_job_that_could_not_be_stored_leaves_its_lines_for_it_may_have_been(
     book.error = Unavailable()
 
     with pytest.raises(Unavailable):
-        reception.accept_lines(b"{}\n", requester=HOOK, idempotency_key="k")
+        reception.accept_lines(b"{}\n", by=Who(principal=HOOK), idempotency_key="k")
 
     assert len(shelf.kept) == 1
 
@@ -108,7 +109,7 @@ def test_lines_that_could_not_be_kept_have_no_job(reception: Reception, book: Bo
     shelf.write = failing  # type: ignore[assignment,method-assign]
 
     with pytest.raises(Unavailable):
-        reception.accept_lines(b"{}\n", requester=HOOK, idempotency_key="k")
+        reception.accept_lines(b"{}\n", by=Who(principal=HOOK), idempotency_key="k")
 
     assert book.kept == {}
 
@@ -116,18 +117,18 @@ def test_lines_that_could_not_be_kept_have_no_job(reception: Reception, book: Bo
 def test_the_same_again_is_the_same_job_and_its_second_copy_goes(
     reception: Reception, book: Book, shelf: Shelf
 ) -> None:
-    first, _ = reception.accept_lines(b"{}\n", requester=HOOK, idempotency_key="k")
-    again, is_new = reception.accept_lines(b"{}\n", requester=HOOK, idempotency_key="k")
+    first, _ = reception.accept_lines(b"{}\n", by=Who(principal=HOOK), idempotency_key="k")
+    again, is_new = reception.accept_lines(b"{}\n", by=Who(principal=HOOK), idempotency_key="k")
 
     assert (again, is_new) == (first, False)
     assert list(shelf.kept) == [book.kept[first.id].source.key]
 
 
 def test_other_lines_under_the_same_key_are_refused_and_go(reception: Reception, book: Book, shelf: Shelf) -> None:
-    first, _ = reception.accept_lines(b"{}\n", requester=HOOK, idempotency_key="k")
+    first, _ = reception.accept_lines(b"{}\n", by=Who(principal=HOOK), idempotency_key="k")
 
     with pytest.raises(IdempotencyKeyReused):
-        reception.accept_lines(b"[]\n", requester=HOOK, idempotency_key="k")
+        reception.accept_lines(b"[]\n", by=Who(principal=HOOK), idempotency_key="k")
 
     assert shelf.kept == {book.kept[first.id].source.key: b"{}\n"}
 
@@ -135,16 +136,16 @@ def test_other_lines_under_the_same_key_are_refused_and_go(reception: Reception,
 def test_our_own_write_whose_answer_was_lost_keeps_its_lines(shelf: Shelf, facts: Facts) -> None:
     reception = a_reception(LostAnswer(), shelf, facts)
 
-    reception.accept_lines(b"{}\n", requester=HOOK, idempotency_key="k")
+    reception.accept_lines(b"{}\n", by=Who(principal=HOOK), idempotency_key="k")
 
     assert len(shelf.kept) == 1
 
 
 def test_a_copy_that_cannot_be_deleted_costs_no_answer(reception: Reception, shelf: Shelf, facts: Facts) -> None:
-    first, _ = reception.accept_lines(b"{}\n", requester=HOOK, idempotency_key="k")
+    first, _ = reception.accept_lines(b"{}\n", by=Who(principal=HOOK), idempotency_key="k")
     shelf.errors = [Unavailable()]
 
-    assert reception.accept_lines(b"{}\n", requester=HOOK, idempotency_key="k") == (first, False)
+    assert reception.accept_lines(b"{}\n", by=Who(principal=HOOK), idempotency_key="k") == (first, False)
     assert facts.events == ["import.file_left"]
 
 
@@ -155,7 +156,7 @@ def test_no_lines_or_too_many_are_not_kept(
     reception: Reception, shelf: Shelf, raw: bytes, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        reception.accept_lines(raw, requester=HOOK, idempotency_key=None)
+        reception.accept_lines(raw, by=Who(principal=HOOK), idempotency_key=None)
 
     assert shelf.kept == {}
 
@@ -166,8 +167,8 @@ def test_an_upload_is_for_its_requester_for_fifteen_minutes(reception: Reception
 
     assert (upload.fields["key"], upload.expires_at) == (file_key(HOOK, upload.id), NOW + 900 * SECOND)
     with pytest.raises(FileMissing):
-        reception.accept_upload(upload.id, requester=JANE, idempotency_key=None)
-    job, is_new = reception.accept_upload(upload.id, requester=HOOK, idempotency_key=None)
+        reception.accept_upload(upload.id, by=Who(principal=JANE), idempotency_key=None)
+    job, is_new = reception.accept_upload(upload.id, by=Who(principal=HOOK), idempotency_key=None)
     assert (is_new, job.input) == (True, {"source": "upload", "bytes": 3})
 
 
@@ -175,11 +176,11 @@ def test_a_file_stays_when_its_import_is_asked_for_again_or_refused(reception: R
     uploads = [reception.upload(HOOK) for _ in range(2)]
     for upload in uploads:
         shelf.write(upload.fields["key"], b"{}\n")
-    first = reception.accept_upload(uploads[0].id, requester=HOOK, idempotency_key="k")
+    first = reception.accept_upload(uploads[0].id, by=Who(principal=HOOK), idempotency_key="k")
 
-    assert reception.accept_upload(uploads[0].id, requester=HOOK, idempotency_key="k") == (first[0], False)
+    assert reception.accept_upload(uploads[0].id, by=Who(principal=HOOK), idempotency_key="k") == (first[0], False)
     with pytest.raises(IdempotencyKeyReused):
-        reception.accept_upload(uploads[1].id, requester=HOOK, idempotency_key="k")
+        reception.accept_upload(uploads[1].id, by=Who(principal=HOOK), idempotency_key="k")
     assert len(shelf.kept) == 2
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.collect.read import Counter
+from chalicelib.model.audit import Who
 from chalicelib.model.clock import SECOND
 from chalicelib.model.deposit import Deposit
 from chalicelib.model.job import Job, Type, first_job
@@ -26,6 +27,7 @@ from chalicelib.store.limits import Limits
 from chalicelib.store.providers import Providers
 from chalicelib.store.renewals import Renewals
 from chalicelib.store.tokens import CurrentTokens
+from chalicelib.store.trail import Trail
 from tests.chalicelib.examples import JANE, NOW, Clock, Facts, a_place, a_token, an_id
 from tests.chalicelib.model.test_caller import caller
 
@@ -99,7 +101,12 @@ class Bench:
     @property
     def refresher(self) -> Refresher:
         return Refresher(
-            tokens=self.jobs, renewals=self.renewals, providers=self.known, now=self.clock, new_id=self.new_id
+            tokens=self.jobs,
+            renewals=self.renewals,
+            providers=self.known,
+            audit=Trail(self.table),
+            now=self.clock,
+            new_id=self.new_id,
         )
 
     @property
@@ -109,7 +116,9 @@ class Bench:
             tokens=CurrentTokens(self.table),
             opener=self.sealer,
             refresher=self.refresher,
+            audit=Trail(self.table),
             now=self.clock,
+            new_id=self.new_id,
         )
 
     @property
@@ -157,7 +166,7 @@ class Bench:
         return Secret.from_bytes(self.sealer.open(deposit.sealed, deposit.token.place, token.id))
 
     def begin(self, token: Token) -> Job:
-        job = self.refresher.begin(self.token(token), requester=JANE)
+        job = self.refresher.begin(self.token(token), by=Who(principal=JANE))
         assert job is not None
         return job
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chalicelib.errors import LeaseLost, Throttled
+from chalicelib.model.audit import Who
 from chalicelib.model.clock import SECOND
 from chalicelib.model.job import LEASE, Status
 from chalicelib.model.provider import AuthMethod, Credential, sealed_under
@@ -84,7 +85,7 @@ def test_50_at_once_begin_one_refresh(bench: Bench) -> None:
     token = bench.hand_in()
 
     with ThreadPoolExecutor(50) as pool:
-        jobs = list(pool.map(lambda _: bench.refresher.begin(token, requester="x"), range(50)))
+        jobs = list(pool.map(lambda _: bench.refresher.begin(token, by=Who(principal="x")), range(50)))
 
     assert len({job.id for job in jobs if job}) == 1
 

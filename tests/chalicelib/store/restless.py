@@ -13,17 +13,20 @@ if TYPE_CHECKING:
 
 
 class _Restless:
-    def __init__(self, inner: Table, operation: str, meddle: Callable[[], object]) -> None:
+    def __init__(self, inner: Table, operation: str, meddle: Callable[[], object], calls: int) -> None:
         self._inner = inner
+        self._calls = calls
         self._operation = operation
         self._meddle = meddle
 
     def __getattr__(self, name: str) -> Any:
         if name == self._operation:
-            self._meddle()
+            self._calls -= 1
+            if self._calls < 0:
+                self._meddle()
         return getattr(self._inner, name)
 
 
-def restless(table: Table, operation: str, meddle: Callable[[], object]) -> Jobs:
-    """Return the jobs of a table where `meddle` happens right before each call of one operation."""
-    return Jobs(_Restless(table, operation, meddle))
+def restless(table: Table, operation: str, meddle: Callable[[], object], *, behind: int = 0) -> Jobs:
+    """Return the jobs of a table where `meddle` happens right before each call of one operation, `behind` the first."""
+    return Jobs(_Restless(table, operation, meddle, behind))

@@ -154,6 +154,7 @@ def test_a_list_reads_all_of_a_job_and_no_more_than_a_job_is_read_from() -> None
         not_before=10,
         lease_until=11,
         owner="w",
+        origin={"address": "203.0.113.7"},
     )
     item = {
         **given(job_to_item(whole, ttl=1)),

@@ -207,7 +207,7 @@ def test_a_superseded_token_that_is_deleted_meanwhile_is_cancelled(jobs: Jobs, t
         if next(deleted, False):
             jobs.revoke(older, a_revocation(3, older.token), NOW)
 
-    assert settle(restless(table, "update", delete_once), older) == "CANCELLED"
+    assert settle(restless(table, "transact", delete_once, behind=1), older) == "CANCELLED"
 
     assert jobs.job(an_id(1)).result == {"reason": "token_deleted"}
 
@@ -218,7 +218,7 @@ def test_a_superseded_token_that_is_settled_meanwhile_is_settled_once(jobs: Jobs
         jobs.accept(deposit)
     settle(jobs, newer)
 
-    assert settle(restless(table, "update", lambda: settle(jobs, older)), older) is None
+    assert settle(restless(table, "transact", lambda: settle(jobs, older), behind=1), older) is None
 
     assert jobs.job(an_id(1)).rev == 2
 
@@ -228,7 +228,7 @@ def test_a_deleted_token_that_is_cancelled_meanwhile_is_cancelled_once(jobs: Job
     jobs.accept(deposit)
     jobs.revoke(deposit, a_revocation(2, deposit.token), NOW)
 
-    assert settle(restless(table, "update", lambda: settle(jobs, deposit)), deposit) is None
+    assert settle(restless(table, "transact", lambda: settle(jobs, deposit), behind=1), deposit) is None
 
     assert jobs.job(an_id(1)).rev == 2
 
