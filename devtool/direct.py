@@ -91,8 +91,11 @@ def render_project(out: Path, stack: Path, parameters: dict[str, str]) -> bool:
     values = Values(names=names, conditions=template["Conditions"])
     _claim(out)
     _copy_code(out)
-    for policy in sorted((PROJECT / ".chalice").glob("policy-*.json")):
-        _write(out / ".chalice" / policy.name, _policy(_read(policy), values, socket_known=socket is not None))
+    for function, settings in config["lambda_functions"].items():
+        policy = _policy(
+            _read(PROJECT / ".chalice" / settings["iam_policy_file"]), values, socket_known=socket is not None
+        )
+        _write(out / ".chalice" / settings["iam_policy_file"], _logging_to(_log_group(names, function), policy))
     ours = {
         "EVENT_FAILURES": "raise",  # nobody reads a partial batch response here
         "USAGE_KEYS": NO_USAGE_KEYS,  # there are no usage plans: routes that wanted a key would refuse everybody
@@ -135,6 +138,22 @@ def _policy(policy: Json, values: Values, *, socket_known: bool) -> Json:
     return policy | {"Statement": statements}
 
 
+def _logging_to(group: str, policy: Json) -> Json:
+    """Name the function's own log group: CloudFormation and Chalice name functions differently."""
+    statements = [
+        statement | {"Resource": [group, f"{group}:*"]} if statement["Action"][0].startswith("logs:") else statement
+        for statement in policy["Statement"]
+    ]
+    return policy | {"Statement": statements}
+
+
+def _log_group(names: Json, function: str) -> str:
+    """Chalice names functions `<app>-<stage>-<name>`, but the API's `<app>-<stage>`."""
+    name = "-".join([names["AWS::StackName"], STAGE, *([] if function == "api_handler" else [function])])
+    where = ":".join(names[f"AWS::{part}"] for part in ("Region", "AccountId"))
+    return f"arn:{names['AWS::Partition']}:logs:{where}:log-group:/aws/lambda/{name}"
+
+
 def _parameters(template: Json, given: dict[str, str]) -> dict[str, str]:
     known = template["Parameters"]
     strangers = [name for name in given if name not in known]
@@ -170,11 +189,7 @@ def _outputs(stack: Path) -> dict[str, str]:
 
 
 def _surroundings(outputs: dict[str, str], app: str) -> dict[str, str]:
-    """Read partition, region and account from the table's ARN.
-
-    Policies name log groups by `${AWS::StackName}-*`. Chalice names functions `<app>-<stage>-<name>`, but the API's
-    `<app>-<stage>`, so that the application's name is what stands before the dash of all of them.
-    """
+    """Read partition, region and account from the table's ARN; the application's name stands for the stack's."""
     _, partition, _, region, account, _ = outputs["TableArn"].split(":", 5)
     suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
     return {

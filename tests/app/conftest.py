@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 import app as module
+from chalicelib import log
 from chalicelib.store.policies import Policies
 from chalicelib.wiring import Wiring
 from chalicelib.wiring.system import now
@@ -18,6 +19,7 @@ from devtool import environment
 from tests.app.service import Service
 from tests.chalicelib.notify.management_api import ManagementApi
 from tests.conftest import bucket_of_its_own, table_of_its_own
+from tests.rights.held import Held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,12 +43,21 @@ def service(cloud: LiveCloud, key_id: str) -> Iterator[Service]:
         settings = _settings(cloud, table, key_id, queue_url, sockets.url)
         for name, value in {**settings, "IMPORTS_BUCKET": bucket}.items():
             patch.setenv(name, value)
-        patch.setattr(boto3, "DEFAULT_SESSION", None)
+        _hold_to_policies(patch)
         wired = Wiring()
         patch.setattr(module, "wired", wired)
         yield Service(cloud=cloud, table=table, queue_url=queue_url, sockets=sockets, wired=wired)
         _close(wired)
     cloud.client("sqs").delete_queue(QueueUrl=queue_url)
+
+
+def _hold_to_policies(patch: pytest.MonkeyPatch) -> None:
+    """Let each function do what its policy lets it, although all of them run in this process."""
+    held = Held()
+    patch.setattr(boto3, "DEFAULT_SESSION", None)
+    boto3.setup_default_session()
+    held.register(boto3.DEFAULT_SESSION.events)
+    patch.setattr(log, "begin", held.listening())
 
 
 def _settings(cloud: LiveCloud, table: Table, key_id: str, queue_url: str, management_url: str) -> dict[str, str]:

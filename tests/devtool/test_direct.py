@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TABLE = "arn:aws-cn:dynamodb:cn-north-1:123456789012:table/t"
+LOG_GROUPS = "arn:aws-cn:logs:cn-north-1:123456789012:log-group:/aws/lambda/cloakroom-direct"
 OUTPUTS = {
     "TableName": "t",
     "TableArn": TABLE,
@@ -95,7 +96,6 @@ def test_the_first_project_has_every_setting_and_no_socket_yet(out: Path, stack:
     assert not complete
     assert set(variables(out)) == {*SETTINGS, "STREAM_ARN", "QUEUE_ARN"}
     assert (settings.event_failures, settings.stage, settings.table_name) == ("raise", "direct", "t")
-    assert settings.usage_keys == "none", "routes that want a key refuse everybody where there is none"
     assert variables(out)["STREAM_ARN"] == f"{TABLE}/stream/s"
     with pytest.raises(NoSocketYet):
         assert settings.socket
@@ -111,23 +111,44 @@ def test_no_policy_holds_anything_but_literal_arns_and_each_function_keeps_its_o
         {
             "Effect": "Allow",
             "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": "arn:aws-cn:logs:cn-north-1:123456789012:log-group:/aws/lambda/cloakroom-*",
+            "Resource": [f"{LOG_GROUPS}-authorize", f"{LOG_GROUPS}-authorize:*"],
         },
-        {"Effect": "Allow", "Action": ["dynamodb:BatchGetItem"], "Resource": TABLE},
-        *(
-            {
-                "Effect": "Allow",
-                "Action": [action],
-                "Resource": TABLE,
-                "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": partitions}},
-            }
-            for action, partitions in (
-                ("dynamodb:PutItem", ["CACHE"]),
-                ("dynamodb:GetItem", ["ACCESS", "CACHE"]),
-                ("dynamodb:Query", ["ACCESS"]),
-            )
-        ),
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:BatchGetItem"],
+            "Resource": TABLE,
+            "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["POLICY#*"]}},
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:GetItem", "dynamodb:PutItem"],
+            "Resource": TABLE,
+            "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CACHE"]}},
+        },
     ]
+
+
+def test_each_function_logs_to_its_own_group_under_chalices_names(out: Path, stack: Path) -> None:
+    direct.render_project(out, stack, PARAMETERS)
+
+    groups = {name: policy["Statement"][0]["Resource"] for name, policy in policies(out).items()}
+    assert groups["policy-api"] == [LOG_GROUPS, f"{LOG_GROUPS}:*"]
+    assert groups["policy-refresh-due"] == [f"{LOG_GROUPS}-refresh_due", f"{LOG_GROUPS}-refresh_due:*"]
+    assert len({group for group, _ in groups.values()}) == len(groups)
+
+
+def test_a_key_is_asked_under_our_context_or_by_s3_for_our_bucket(out: Path, stack: Path) -> None:
+    direct.render_project(out, stack, PARAMETERS)
+
+    (by_s3,) = [
+        statement["Condition"]["StringEquals"]
+        for statement in policies(out)["policy-work"]["Statement"]
+        if "StringEquals" in statement.get("Condition", {})
+    ]
+    assert by_s3 == {
+        "kms:ViaService": "s3.cn-north-1.amazonaws.com.cn",
+        "kms:EncryptionContext:aws:s3:arn": "arn:aws-cn:s3:::b",
+    }
 
 
 def test_after_the_first_deploy_the_socket_is_named_and_may_be_posted_to(out: Path, stack: Path) -> None:
@@ -166,9 +187,7 @@ def test_the_code_is_the_projects_and_nothing_stays_of_an_earlier_one(out: Path,
     [
         ({}, "JwtIssuer, JwtAudience, JwksUrl must be given: --parameter-overrides JwtIssuer=... JwtAudience=..."),
         ({**PARAMETERS, "JwtIsuer": "x"}, "there is no parameter JwtIsuer; there are JwtIssuer, JwtAudience"),
-        ({**PARAMETERS, "JwksUrl": "issuer.example"}, "JwksUrl is 'issuer.example'; it must match (https?://.+)?"),
-        ({**PARAMETERS, "JwtAudience": ""}, "JwtAudience must be given: --parameter-overrides JwtAudience=..."),
-        ({"JwtIssuer": "https://i.example/", "Issuers": "[]"}, "JwtAudience, JwksUrl must be given"),
+        ({**PARAMETERS, "JwksUrl": "issuer.example"}, "JwksUrl is 'issuer.example'; it must match https?://.+"),
     ],
 )
 def test_a_parameter_that_is_missing_unknown_or_wrong_is_named(

@@ -59,6 +59,32 @@ PACKAGED: dict[str, Any] = {
             },
         },
         "BucketPolicy": {"Type": "AWS::S3::BucketPolicy", "Properties": {}},
+        "Role": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "Policies": [
+                    {
+                        "PolicyDocument": {
+                            "Statement": [
+                                {
+                                    "Effect": "Allow",
+                                    "Action": ["kms:Decrypt"],
+                                    "Condition": {"Null": {"kms:EncryptionContext:domain": "false"}},
+                                },
+                                {
+                                    "Effect": "Allow",
+                                    "Action": ["dynamodb:GetItem"],
+                                    "Condition": {
+                                        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["JOB#*"]},
+                                        "StringEquals": {"kms:ViaService": "s3"},
+                                    },
+                                },
+                            ]
+                        }
+                    }
+                ]
+            },
+        },
     }
 }
 
@@ -70,6 +96,13 @@ def adapted() -> dict[str, Any]:
 
 def test_a_policy_that_wants_tls_is_left_away_and_its_bucket_stays() -> None:
     assert {"Bucket", "BucketPolicy"} & set(adapted()) == {"Bucket"}
+
+
+def test_conditions_on_what_kms_is_told_are_left_away_and_others_stay() -> None:
+    (policy,) = adapted()["Role"]["Properties"]["Policies"]
+
+    conditions = [statement.get("Condition") for statement in policy["PolicyDocument"]["Statement"]]
+    assert conditions == [None, {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["JOB#*"]}}]
 
 
 def test_the_keys_of_encrypted_buckets_are_named() -> None:

@@ -21,6 +21,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import EndpointConnectionError
 
+from tests.rights.held import Held
+
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "SendMessage", "DeleteObject"})
 DELAY = "delay"
 
@@ -83,6 +85,8 @@ def main() -> None:
     events = boto3.DEFAULT_SESSION.events
     events.register("before-call", hand.before)
     events.register("after-call", hand.after)
+    held = Held()
+    held.register(events)
     events.register("provide-client-params.sqs.SendMessage", write_delay)
 
     from chalicelib.wiring import system  # noqa: PLC0415  its clock is replaced before anything is wired
@@ -95,6 +99,7 @@ def main() -> None:
         command = json.loads(line)
         clock.now, clock.tick = command["now"], command["tick"]
         hand.arm(command["die"], command["fail"])
+        held.function = command["function"]
         try:
             told = {"answer": getattr(app, command["function"])(command["event"], None)}
         except Exception as error:  # noqa: BLE001  Lambda tells whoever invoked, whatever it is
