@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.errors import KeyGone, NotFound
 from chalicelib.intake.reading import canonical
+from chalicelib.model.audit import concerning
 from chalicelib.model.receipt import Verdict
 from chalicelib.model.token import Place
 
@@ -69,11 +70,12 @@ class Notary:
         try:
             token = self.deposits.deposit(receipt.id).token
         except NotFound:  # its time to live is over: nobody knows whose it was, so the body must say whose it would be
-            place, requester = _place(body), ""
-        else:
-            place, requester = token.place, token.requester
-        if not caller.may_see(place, requester):
-            raise NotFound
+            if not caller.may_see(_place(body), ""):
+                raise NotFound from None
+            return
+        with concerning(token):
+            if not caller.may_see(token.place, token.requester):
+                raise NotFound
 
 
 def _place(body: HandIn) -> Place:

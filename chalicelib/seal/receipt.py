@@ -99,9 +99,9 @@ def read(text: str) -> Receipt | None:
 
 def is_signed(text: str, public: bytes) -> bool:
     """Tell whether a text of a receipt's form was signed by the key behind `public`."""
-    signed, _, signature = text.rpartition(".")
-    raw = _bytes(signature)
-    if _text(raw) != signature:  # the last character has bits that no byte takes
+    signed, _, encoded = text.rpartition(".")
+    raw = _bytes(encoded)
+    if _text(raw) != encoded:  # the last character has bits that no byte takes
         return False
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(raw, signed.encode())

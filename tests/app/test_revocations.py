@@ -259,7 +259,7 @@ def test_a_policy_that_changed_behind_the_gateways_cache_is_read_again(
     group = f"readers-{subject.rpartition('-')[2]}"
     who = (subject, (group,))
     read = {"effect": "Allow", "methods": ["GET"], "paths": ["/subjects/*"]}
-    service.wired.policies.put({"group": group, "statements": [read]})
+    service.wired.policies.put({"group": group, "statements": [read], "acknowledges": ["every_secret"]})
     service.wired.known_access.forget()
     admitted = service.wired.known_access.current()
     assert service.ask("GET", f"/subjects/{subject}/tokens", who).status == 200

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+_FROM_HEAD = _HOP_BY_HOP - {"content-length"}
+"""The answer to a HEAD says how long the body would be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ class Between:
         kept.endheaders(request.body)
         answer = kept.getresponse()
         body = answer.read()
-        headers = [(name, value) for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP]
+        dropped = _FROM_HEAD if request.method == "HEAD" else _HOP_BY_HOP
+        headers = [(name, value) for name, value in answer.getheaders() if name.lower() not in dropped]
         return Reply(answer.status, headers, body)
 
 
@@ -121,11 +124,12 @@ def _handler(between: Between) -> type[BaseHTTPRequestHandler]:
             self.send_response(reply.status)
             for name, value in reply.headers:
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(reply.body)))
+            if self.command != "HEAD":
+                self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
             self.wfile.write(reply.body)
 
-        do_GET = do_POST = do_DELETE = do_PUT = _pass  # noqa: N815  http.server's names
+        do_GET = do_POST = do_DELETE = do_PUT = do_HEAD = _pass  # noqa: N815  http.server's names
 
         def handle(self) -> None:
             try:

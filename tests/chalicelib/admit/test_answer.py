@@ -239,7 +239,7 @@ def many(count: int, paths: int, *, effect: str = "Allow") -> list[Policy]:
 
 def answered(verifier: Verifier, log: Log, policies: list[Policy], **changes: object) -> dict[str, Any]:
     header = bearer(groups=[policy.group for policy in policies], **changes)
-    result = answer(header, ARN, verifier, lambda _: policies, log=log)
+    result = answer(header, ARN, verifier, lambda _: policies, access=nobody, log=log)
     assert len(json.dumps(result)) <= ANSWER_BYTES
     return result
 
@@ -279,7 +279,9 @@ def test_200_groups_fit_unless_their_names_alone_do_not(verifier: Verifier, log:
     renamed = [replace(policy, group=f"{policy.group}-{'x' * 50}") for policy in policies]
     header = bearer(groups=[])
 
-    lengthy = answer(header, ARN, Anybody(verifier, [policy.group for policy in renamed]), lambda _: renamed, log=log)
+    anybody = Anybody(verifier, [policy.group for policy in renamed])
+
+    lengthy = answer(header, ARN, anybody, lambda _: renamed, access=nobody, log=log)
 
     assert lengthy == DENIED
     assert log.facts[-1]["code"] == "too_large"

@@ -231,11 +231,11 @@ def test_a_shredded_domain_recognises_nothing(intake: Intake, table: Table, cloc
 
 
 def receipted(intake: Intake, raw: bytes, key: str | None = None) -> str:
-    return intake.accept(read_hand_in(raw), requester=HOOK, idempotency_key=key)[2]
+    return intake.accept(read_hand_in(raw), by=Who(principal=HOOK), idempotency_key=key)[2]
 
 
 def test_a_receipt_names_the_stored_id_time_and_mark(intake: Intake, jobs: Jobs, sealer: Sealer) -> None:
-    job, _, text = intake.accept(read_hand_in(body()), requester=HOOK, idempotency_key=None)
+    job, _, text = intake.accept(read_hand_in(body()), by=Who(principal=HOOK), idempotency_key=None)
 
     stored, receipt = jobs.deposit(job.id), read(text)
     assert receipt == Receipt(

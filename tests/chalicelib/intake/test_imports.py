@@ -187,8 +187,8 @@ def test_a_file_stays_when_its_import_is_asked_for_again_or_refused(reception: R
 def test_what_an_import_is_limited_to_is_kept_with_its_job(reception: Reception, book: Book) -> None:
     within = Reach((Limits(domains=("shop",)), Limits(providers=("google",))))
 
-    limited, _ = reception.accept_lines(b"{}", requester=HOOK, idempotency_key=None, within=within)
-    free, _ = reception.accept_lines(b"{}", requester=HOOK, idempotency_key=None)
+    limited, _ = reception.accept_lines(b"{}", by=Who(principal=HOOK), idempotency_key=None, within=within)
+    free, _ = reception.accept_lines(b"{}", by=Who(principal=HOOK), idempotency_key=None)
 
     assert limited.input == {
         "source": "body",

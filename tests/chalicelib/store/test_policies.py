@@ -9,6 +9,7 @@ from chalicelib.model.clock import SECOND
 from chalicelib.model.policy import PolicyFault, policy_to_plain
 from chalicelib.store import keys
 from chalicelib.store import policies as module
+from chalicelib.store.attributes import from_attributes
 from chalicelib.store.policies import KEEP_SECONDS, Policies
 from tests.chalicelib.model.groups import GROUPS
 
@@ -243,13 +244,13 @@ class Raced:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._table, name)
 
-    def put(self, item: dict[str, Any], **options: Any) -> None:
+    def transact(self, operations: list[dict[str, Any]]) -> None:
         if self._times:
             self._times -= 1
-            key = {"pk": item["pk"], "sk": item["sk"]}
-            seen = self._table.get(key) or {"rev": 0}
+            item = from_attributes(operations[0]["Put"]["Item"])
+            seen = self._table.get({"pk": item["pk"], "sk": item["sk"]}) or {"rev": 0}
             self._table.put({**item, "rev": seen["rev"] + 1, "updated_by": "the faster one"})
-        self._table.put(item, **options)
+        self._table.transact(operations)
 
 
 def test_of_two_who_write_at_once_both_count(table: Table, clock: Clock) -> None:
