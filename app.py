@@ -641,7 +641,8 @@ def _asked(*parameters: str) -> tuple[Caller, Query]:
     """
     _begin()
     request = _request()
-    caller = caller_of(request.context, system.now(), wired.policies.of)
+    # Not wired.policies.of: the table's other client is not made before it is needed.
+    caller = caller_of(request.context, system.now(), lambda groups: wired.policies.of(groups))  # noqa: PLW0108
     log.add(principal=caller.principal)
     asking = allow(
         wired.standing.of(caller), request.method, request.context.get("resourcePath", ""), request.uri_params or {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from chalicelib.errors import Unauthorized
 from chalicelib.model.access import is_fresh
@@ -18,19 +18,12 @@ if TYPE_CHECKING:
     from chalicelib.model.policy import Policy
 
 
-class Policies(Protocol):
-    """The groups' policies."""
-
-    def of(self, groups: Sequence[str]) -> Sequence[Policy]:
-        """Return those of the groups that have one, none older than the epoch that is known."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
     """Look again at callers that were admitted a while ago. `because` notes for the log why one is refused.
 
     `access` tells what this process knows, `since` what the table says at a moment or later; each may raise
-    AccessUnknown.
+    AccessUnknown. `policies_of` gives the policies of those groups that have one, none older than the known epoch.
 
     What the authorizer knew is the caller's first two seconds: so a token that is handed in at once costs no read. From
     then on this process's own knowledge counts.
@@ -38,7 +31,7 @@ class Standing:
 
     access: Callable[[], Access]
     since: Callable[[int], Access]
-    policies: Policies
+    policies_of: Callable[[Sequence[str]], Sequence[Policy]]
     now: Callable[[], int]
     because: Callable[[str], None]
 
@@ -66,7 +59,7 @@ class Standing:
             self.because("policies_changed")
             raise Unauthorized
         groups = (*caller.groups, *caller.other_groups)
-        found = self.policies.of(groups) if groups else ()
+        found = self.policies_of(groups) if groups else ()
         if not found:
             self.because("no_policy")
             raise Unauthorized

@@ -6,6 +6,7 @@ import time
 from http import HTTPStatus
 from typing import Any
 
+from chalicelib.aws.errors import answered, named
 from chalicelib.notify.tell import GoneAway, NotDelivered
 
 _GONE = frozenset({"GoneException", "410"})
@@ -20,7 +21,9 @@ class Overloaded(NotDelivered):
 
 
 class ConnectionsApi:
-    """`client` is boto3's apigatewaymanagementapi: its endpoint is a setting, where Chalice's insists on https."""
+    """`client` is `aws.clients.Sockets` or boto3's apigatewaymanagementapi: its endpoint is a setting, where Chalice's
+    insists on https.
+    """
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -38,16 +41,15 @@ class ConnectionsApi:
         self._ask("delete_connection", ConnectionId=connection_id)
 
     def _ask(self, operation: str, **arguments: object) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  cold starts pay for it
-
         try:
             getattr(self._client, operation)(**arguments)
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        except Exception as error:  # noqa: BLE001  `answered` raises again what is not about AWS
+            response = answered(error)
+            if response is None:
+                raise NotDelivered(f"@connections did not answer: {named(error)}") from None
+            code = response.get("Error", {}).get("Code", "")
+            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if code in _GONE:
                 raise GoneAway from None
             is_full = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
             raise (Overloaded if is_full else NotDelivered)(f"@connections answered {code}") from None
-        except BotoCoreError as error:
-            raise NotDelivered(f"@connections did not answer: {type(error).__name__}") from None

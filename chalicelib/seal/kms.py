@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.aws.errors import answered, named
 from chalicelib.errors import SealBroken, Unavailable
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ A key that is switched off is not among them: it is switched on again."""
 
 
 class KmsWrapper:
-    """Wrap and unwrap by one KMS key. `client` is boto3's, which retries throttling by itself."""
+    """Wrap and unwrap by one KMS key. `client` is boto3's or `aws.clients.Kms`: both retry throttling."""
 
     def __init__(self, client: Any, key_id: str) -> None:
         self._client = client
@@ -44,15 +45,14 @@ class KmsWrapper:
         return key
 
     def _ask(self, call: Any, **arguments: object) -> dict[str, Any]:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  the first token pays, not the import
-
         try:
             answer: dict[str, Any] = call(**arguments)
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
+        except Exception as error:  # noqa: BLE001  `answered` raises again what is not about AWS
+            response = answered(error)
+            if response is None:
+                raise Unavailable(f"KMS did not answer: {named(error)}") from None
+            code = response.get("Error", {}).get("Code", "")
             if code in _BROKEN:
                 raise SealBroken(f"KMS refused a branch key: {code}") from None
             raise Unavailable(f"KMS answered {code}") from None
-        except BotoCoreError as error:
-            raise Unavailable(f"KMS did not answer: {type(error).__name__}") from None
         return answer

@@ -6,6 +6,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.aws.errors import answered, named
 from chalicelib.errors import CloakroomError, Conflict, Misconfigured, Throttled, Unavailable
 from chalicelib.store.attributes import from_attributes, to_attributes
 
@@ -82,7 +83,9 @@ class TransactionCancelled(Conflict):
 
 
 class Table:
-    """One table. `client` is boto3's low-level DynamoDB client, made by wiring with time-outs and retries."""
+    """One table. `client` is boto3's low-level DynamoDB client, or `aws.clients.DynamoDb` for the operations that that
+    one has; wiring makes it, with time-outs and retries.
+    """
 
     def __init__(self, client: Any, name: str, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._client = client
@@ -192,16 +195,15 @@ class Table:
         return self._ask_once(operation, **arguments)
 
     def _ask_once(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  not at import: cold starts pay
-
         if operation not in ("transact_write_items", "batch_get_item"):
             arguments["TableName"] = self.name
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**arguments)
-        except ClientError as error:
-            raise translate(error.response) from None
-        except BotoCoreError as error:
-            raise Unavailable(f"the table did not answer: {type(error).__name__}") from None
+        except Exception as error:  # noqa: BLE001  `answered` raises again what is not about AWS
+            response = answered(error)
+            if response is None:
+                raise Unavailable(f"the table did not answer: {named(error)}") from None
+            raise translate(response) from None
         return answer
 
 

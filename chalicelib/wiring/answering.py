@@ -42,8 +42,9 @@ class Answering(Stores):
     def intake(self) -> Intake:
         """Takes tokens in."""
         from chalicelib.intake.accept import Intake  # noqa: PLC0415
+        from chalicelib.store.jobs import Jobs  # noqa: PLC0415
 
-        return Intake(deposits=self.jobs, sealer=self.sealer, now=system.now, new_id=system.new_id)
+        return Intake(deposits=Jobs(self.login_table), sealer=self.sealer, now=system.now, new_id=system.new_id)
 
     @cached_property
     def deletion(self) -> Deletion:
@@ -156,7 +157,7 @@ class Answering(Stores):
         return Standing(
             access=lambda: self.known_access.current(),  # noqa: PLW0108  its client is not made before it is needed
             since=lambda moment: self.known_access.since(moment),  # noqa: PLW0108
-            policies=self.policies,
+            policies_of=lambda groups: self.policies.of(groups),  # noqa: PLW0108
             now=system.now,
             because=lambda code: log.add(because=code),
         )

@@ -49,6 +49,13 @@ class Stores:
         return Table(system.client("dynamodb"), self.settings.table_name)
 
     @cached_property
+    def login_table(self) -> Table:
+        """The table, for what a login waits for: a put, and the reads of a branch key. Without boto3."""
+        from chalicelib.store.table import Table  # noqa: PLC0415
+
+        return Table(system.table_client(), self.settings.table_name)
+
+    @cached_property
     def cache(self) -> CachedDocuments:
         """What outsiders published. Its table is given up after a second, once: the outsider can be asked instead."""
         from chalicelib.store.cached import CachedDocuments  # noqa: PLC0415
@@ -112,7 +119,7 @@ class Stores:
         from chalicelib.store.known_access import KnownAccess  # noqa: PLC0415
         from chalicelib.store.table import Table  # noqa: PLC0415
 
-        table = Table(system.client("dynamodb", tries=2, read_timeout=1), self.settings.table_name)
+        table = Table(system.table_client(tries=2, read_timeout=1), self.settings.table_name)
         return KnownAccess(Revocations(table), system.now, log.fact)
 
     @cached_property
@@ -148,7 +155,7 @@ class Stores:
         """The domains' keys, wrapped."""
         from chalicelib.store.branch_keys import BranchKeys  # noqa: PLC0415
 
-        return BranchKeys(self.table)
+        return BranchKeys(self.login_table)
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -156,7 +163,7 @@ class Stores:
         from chalicelib.seal.keyring import Keyring  # noqa: PLC0415
         from chalicelib.seal.kms import KmsWrapper  # noqa: PLC0415
 
-        wrapper = KmsWrapper(system.client("kms"), self.settings.kms_key_id)
+        wrapper = KmsWrapper(system.keys_client(), self.settings.kms_key_id)
         return Keyring(self.branch_keys, wrapper, system.now)
 
     @cached_property
@@ -168,11 +175,10 @@ class Stores:
 
     @cached_property
     def post(self) -> ConnectionsApi:
-        """The way to a socket. Not tried twice: a slow client must not cost its neighbours more than one time-out."""
+        """The way to a socket."""
         from chalicelib.notify.post import ConnectionsApi  # noqa: PLC0415
 
-        endpoint = self.settings.websocket_management_url
-        return ConnectionsApi(system.client("apigatewaymanagementapi", endpoint_url=endpoint, tries=1, read_timeout=2))
+        return ConnectionsApi(system.sockets_client(self.settings.websocket_management_url))
 
     @cached_property
     def outside(self) -> Outside:

@@ -12,6 +12,7 @@ import pytest
 
 import app as module
 from chalicelib import log
+from chalicelib.aws.json_service import JsonService
 from chalicelib.store.policies import Policies
 from chalicelib.wiring import Wiring
 from chalicelib.wiring.system import now
@@ -57,6 +58,7 @@ def _hold_to_policies(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(boto3, "DEFAULT_SESSION", None)
     boto3.setup_default_session()
     held.register(boto3.DEFAULT_SESSION.events)
+    patch.setattr(JsonService, "call", held.wrap(JsonService.call))
     patch.setattr(log, "begin", held.listening())
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib.aws.endpoints import Endpoint
 from chalicelib.errors import Misconfigured
-from chalicelib.wiring import Wiring
+from chalicelib.wiring import Wiring, system
 from chalicelib.wiring.system import new_ticket, now
 from devtool import environment
 from tests.chalicelib.test_config import WHOLE
@@ -44,11 +45,29 @@ def test_a_missing_setting_is_named_when_a_part_is_asked_for(
 
 
 def test_pushes_go_to_the_address_of_the_setting_once_and_briefly(wiring: Wiring) -> None:
-    client: Any = wiring.post._client
+    line: Any = wiring.post._client._line
 
-    assert client.meta.endpoint_url == "https://ws.example/api"
-    assert client.meta.config.retries["total_max_attempts"] == 1
-    assert client.meta.config.read_timeout == 2
+    assert line.endpoint == Endpoint(is_secure=True, host="ws.example", port=443, path="/api")
+    assert line._read_timeout == 2
+
+
+def test_where_the_environment_does_not_say_as_whom_boto3_makes_every_call(
+    wiring: Wiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "ours")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(PROJECT / "tests/data/profile.ini"))
+
+    pushing: Any = wiring.post._client
+    clients = (wiring.login_table._client, pushing, system.keys_client())
+
+    assert [client.meta.service_model.service_name for client in clients] == [
+        "dynamodb",
+        "apigatewaymanagementapi",
+        "kms",
+    ]
+    assert pushing.meta.endpoint_url == "https://ws.example/api"
+    assert pushing.meta.config.retries["total_max_attempts"] == 1
+    assert pushing.meta.config.read_timeout == 2
 
 
 def test_aws_is_asked_three_times_at_the_most_within_a_requests_time(wiring: Wiring) -> None:

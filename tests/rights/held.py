@@ -7,6 +7,7 @@ context are enforced, on each request before it is sent, whatever goes wrong aro
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -17,8 +18,9 @@ from tests.rights.files import statements
 from tests.rights.requests import of_the_table, under, whole, with_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from chalicelib.aws.json_service import JsonService
     from tests.rights.evaluate import Asked
 
 _DEPLOYED_AS = {
@@ -27,6 +29,11 @@ _DEPLOYED_AS = {
     "message": "websocket_message",
     "disconnect": "websocket_disconnect",
 }
+
+
+@dataclass
+class _Named:
+    name: str
 
 
 class Held:
@@ -41,6 +48,16 @@ class Held:
         """Listen to all clients that a boto3 session makes from now on."""
         events.register("before-call.dynamodb", self._table)
         events.register("before-call.kms", self._keys)
+
+    def wrap(self, call: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        """Return `JsonService.call` as our own clients are to make it: they have no events to listen to."""
+
+        def checked(service: JsonService, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+            model, body = _Named(operation), json.dumps(arguments, default=lambda content: content.hex())
+            (self._keys if "EncryptionContext" in arguments else self._table)(model, {"body": body})
+            return call(service, operation, arguments)
+
+        return checked
 
     def listening(self, begin: Callable[..., None] = log.begin) -> Callable[..., None]:
         """Return a `log.begin` that tells which function begins."""

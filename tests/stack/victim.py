@@ -21,6 +21,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import EndpointConnectionError
 
+from chalicelib.aws.json_service import JsonService
 from tests.rights.held import Held
 
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "SendMessage", "DeleteObject"})
@@ -87,6 +88,7 @@ def main() -> None:
     events.register("after-call", hand.after)
     held = Held()
     held.register(events)
+    JsonService.call = held.wrap(JsonService.call)  # type: ignore[method-assign]
     events.register("provide-client-params.sqs.SendMessage", write_delay)
 
     from chalicelib.wiring import system  # noqa: PLC0415  its clock is replaced before anything is wired

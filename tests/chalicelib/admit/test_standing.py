@@ -61,7 +61,7 @@ def around() -> Surroundings:
 @pytest.fixture
 def standing(around: Surroundings, clock: Clock) -> Standing:
     return Standing(
-        access=around.current, since=around.since, policies=around, now=clock, because=around.because.append
+        access=around.current, since=around.since, policies_of=around.of, now=clock, because=around.because.append
     )
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import http.client
 import itertools
 import threading
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -20,12 +23,14 @@ from chalicelib.seal.sealer import Sealer
 from chalicelib.store.branch_keys import BranchKeys
 from chalicelib.store.jobs import Jobs
 from chalicelib.store.table import Table
-from devtool import environment
+from tests.chalicelib.aws.both import KINDS, dynamodb_client, kms_client, operations_of
+from tests.chalicelib.aws.scripted import Scripted, says
 from tests.chalicelib.examples import HOOK, NOW, an_id
 from tests.chalicelib.intake.bodies import body, token
 from tests.chalicelib.seal.counting import CountedWrapper, a_process
 
 if TYPE_CHECKING:
+    import socket
     from concurrent.futures import Executor
 
     from chalicelib.model.deposit import Deposit
@@ -33,19 +38,29 @@ if TYPE_CHECKING:
     from tests.chalicelib.examples import Clock
 
 
-@pytest.fixture
-def kms(cloud: LiveCloud, key_id: str) -> CountedWrapper:
-    return CountedWrapper(KmsWrapper(cloud.client("kms"), key_id))
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
-def sealer(table: Table, kms: CountedWrapper, clock: Clock) -> Sealer:
-    return Sealer(a_process(table, kms, clock))
+def kms(kind: str, cloud: LiveCloud, key_id: str) -> CountedWrapper:
+    return CountedWrapper(KmsWrapper(kms_client(kind, cloud.endpoint), key_id))
 
 
 @pytest.fixture
-def intake(jobs: Jobs, sealer: Sealer, clock: Clock) -> Intake:
-    return Intake(deposits=jobs, sealer=sealer, now=clock, new_id=ids())
+def login_table(kind: str, cloud: LiveCloud, table: Table) -> Table:
+    return Table(dynamodb_client(kind, cloud.endpoint), table.name)
+
+
+@pytest.fixture
+def sealer(login_table: Table, kms: CountedWrapper, clock: Clock) -> Sealer:
+    return Sealer(a_process(login_table, kms, clock))
+
+
+@pytest.fixture
+def intake(login_table: Table, sealer: Sealer, clock: Clock) -> Intake:
+    return Intake(deposits=Jobs(login_table), sealer=sealer, now=clock, new_id=ids())
 
 
 def ids() -> Any:
@@ -167,6 +182,40 @@ def test_our_own_write_sent_again_after_a_lost_answer_is_recognised(intake: Inta
     assert job == jobs.job(job.id)
 
 
+@pytest.mark.parametrize("key", [None, "login-1"])
+def test_a_write_whose_answer_the_network_swallowed_is_sent_again_and_known_as_ours(
+    table: Table, cloud: LiveCloud, sealer: Sealer, clock: Clock, key: str | None
+) -> None:
+    answers: list[int] = []
+
+    def passes_on(_: socket.socket) -> tuple[int, bytes]:
+        headers, sent = between.heard[-1]
+        with closing(http.client.HTTPConnection(urlsplit(cloud.endpoint).netloc)) as there:
+            there.request("POST", "/", sent, {name: text for name, text in headers.items() if name[0] != ":"})
+            reply = there.getresponse()
+            answers.append(reply.status)
+            return reply.status, reply.read()
+
+    def swallows(connection: socket.socket) -> bool:
+        passes_on(connection)
+        return False
+
+    def answers_now(connection: socket.socket) -> bool:
+        return says(*passes_on(connection))(connection)
+
+    with Scripted([swallows, answers_now]) as between:
+        endpoint = f"http://{between.endpoint.authority}"
+        unlucky = Intake(
+            deposits=Jobs(Table(dynamodb_client("ours", endpoint), table.name)), sealer=sealer, now=clock, new_id=ids()
+        )
+        job, is_new, _ = unlucky.accept(read_hand_in(body()), by=Who(principal=HOOK), idempotency_key=key)
+
+    assert answers == [200, 400]
+    assert not is_new
+    assert job == Jobs(table).job(job.id)
+    assert len(stored_jobs(table)) == 1
+
+
 def test_a_body_is_recognised_also_after_its_key_was_rotated(intake: Intake, sealer: Sealer) -> None:
     first, _ = accept(intake, body(), "login-1")
     sealer.keyring.rotate("production", "shop")
@@ -201,16 +250,18 @@ def test_32_at_once_without_a_key_store_32(intake: Intake, table: Table, pool: E
     assert len(stored_jobs(table)) == 32
 
 
-def test_a_table_that_does_not_answer_is_an_error_and_no_answer(sealer: Sealer, clock: Clock) -> None:
-    nobody = Jobs(Table(environment.client("dynamodb", "http://127.0.0.1:9"), "any"))
+def test_a_table_that_does_not_answer_is_an_error_and_no_answer(kind: str, sealer: Sealer, clock: Clock) -> None:
+    nobody = Jobs(Table(dynamodb_client(kind, "http://127.0.0.1:9"), "any"))
     intake = Intake(deposits=nobody, sealer=sealer, now=clock, new_id=ids())
 
     with pytest.raises(Unavailable):
         accept(intake, body())
 
 
-def test_a_kms_that_does_not_answer_is_an_error_and_stores_nothing(table: Table, jobs: Jobs, clock: Clock) -> None:
-    nobody = KmsWrapper(environment.client("kms", "http://127.0.0.1:9"), "any")
+def test_a_kms_that_does_not_answer_is_an_error_and_stores_nothing(
+    kind: str, table: Table, jobs: Jobs, clock: Clock
+) -> None:
+    nobody = KmsWrapper(kms_client(kind, "http://127.0.0.1:9"), "any")
     intake = Intake(deposits=jobs, sealer=Sealer(a_process(table, nobody, clock)), now=clock, new_id=ids())
 
     with pytest.raises(Unavailable):
@@ -268,10 +319,9 @@ def test_without_a_key_each_hand_in_has_a_receipt_of_its_own(intake: Intake) -> 
     assert len({receipted(intake, body()) for _ in range(8)}) == 8
 
 
-def test_a_receipt_adds_no_request_to_the_path(intake: Intake, table: Table, kms: CountedWrapper) -> None:
+def test_a_receipt_adds_no_request_to_the_path(intake: Intake, login_table: Table, kms: CountedWrapper) -> None:
     receipted(intake, body())
-    asked: list[str] = []
-    table._client.meta.events.register("before-call.dynamodb", lambda model, **_: asked.append(model.name))
+    asked = operations_of(login_table._client)
 
     for number in range(50):
         receipted(intake, body(), f"login-{number}")

@@ -1,0 +1,91 @@
+"""What a login waits for, and what is sent a thousand times: the methods are boto3's."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64decode
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from chalicelib.aws.json_service import TRIES, JsonService, Refused
+from chalicelib.aws.line import READ_TIMEOUT, Line, Request
+from chalicelib.aws.signature import Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chalicelib.aws.endpoints import Endpoint, Surroundings
+
+
+class DynamoDb:
+    """What an intake asks for. Binaries in answers are base64 text, as in the records of a stream."""
+
+    def __init__(
+        self, endpoint: Endpoint, around: Surroundings, *, tries: int = TRIES, read_timeout: float = READ_TIMEOUT
+    ) -> None:
+        signer = Signer(around.credentials, region=around.region, service="dynamodb")
+        line = Line(endpoint, read_timeout=read_timeout)
+        self._service = JsonService(line, signer, target="DynamoDB_20120810", version="1.0", tries=tries)
+
+    def put_item(self, **arguments: object) -> dict[str, Any]:
+        """Write an item."""
+        return self._service.call("PutItem", arguments)
+
+    def update_item(self, **arguments: object) -> dict[str, Any]:
+        """Change an item; what says twice what it says once."""
+        return self._service.call("UpdateItem", arguments)
+
+    def get_item(self, **arguments: object) -> dict[str, Any]:
+        """Read an item."""
+        return self._service.call("GetItem", arguments)
+
+    def query(self, **arguments: object) -> dict[str, Any]:
+        """Read the items of a partition."""
+        return self._service.call("Query", arguments)
+
+
+class Kms:
+    """What wraps and unwraps a branch key."""
+
+    def __init__(self, endpoint: Endpoint, around: Surroundings) -> None:
+        signer = Signer(around.credentials, region=around.region, service="kms")
+        self._service = JsonService(Line(endpoint), signer, target="TrentService", version="1.1")
+
+    def generate_data_key(self, **arguments: object) -> dict[str, Any]:
+        """Make a key."""
+        return _with_bytes(self._service.call("GenerateDataKey", arguments))
+
+    def decrypt(self, **arguments: object) -> dict[str, Any]:
+        """Unwrap a key."""
+        return _with_bytes(self._service.call("Decrypt", arguments))
+
+
+class Sockets:
+    """A WebSocket API's `@connections`. Nothing is tried again but what a kept connection lost: see `Line`."""
+
+    def __init__(self, endpoint: Endpoint, around: Surroundings, *, read_timeout: float = 2.0) -> None:
+        self._signer = Signer(around.credentials, region=around.region, service="execute-api")
+        self._line = Line(endpoint, read_timeout=read_timeout)
+        self._headers = {"host": endpoint.authority}
+
+    def post_to_connection(self, *, ConnectionId: str, Data: bytes) -> None:  # noqa: N803  as boto3 names them
+        """Send a message. Raises Refused, Unanswered."""
+        self._ask("POST", ConnectionId, {"content-type": "application/octet-stream"}, Data)
+
+    def delete_connection(self, *, ConnectionId: str) -> None:  # noqa: N803
+        """Close a connection. Raises Refused, Unanswered."""
+        self._ask("DELETE", ConnectionId, {}, b"")
+
+    def _ask(self, method: str, connection_id: str, headers: Mapping[str, str], body: bytes) -> None:
+        path = f"{self._line.endpoint.path}/@connections/{quote(connection_id, safe='')}"
+        signed = self._signer.signed(method, path, {**self._headers, **headers}, body, at=int(time.time()))
+        reply = self._line.send(Request(method, path, signed, body))
+        if reply.status >= HTTPStatus.BAD_REQUEST:
+            code = reply.headers.get("x-amzn-errortype", "").partition(":")[0] or str(reply.status)
+            raise Refused({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": reply.status}})
+
+
+def _with_bytes(answer: dict[str, Any]) -> dict[str, Any]:
+    binaries = ("Plaintext", "CiphertextBlob")
+    return {name: b64decode(value) if name in binaries else value for name, value in answer.items()}

@@ -1,0 +1,146 @@
+"""AWS's JSON protocol, as DynamoDB and KMS speak it: an operation's name in a header, an object in, an object out.
+
+Binary values go out as base64 and stay base64 when they come back. https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import zlib
+from base64 import b64encode
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from chalicelib.aws.line import Line, Request, Unanswered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from chalicelib.aws.signature import Signer
+
+TRIES: Final = 3
+PAUSE: Final = 0.05
+BUDGET: Final = 6.0
+"""Seconds for all tries of a call together: a login hook has about 20, and API Gateway's function 15."""
+
+THROTTLED: Final = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "Throttling",
+        "ThrottledException",
+        "RequestLimitExceeded",
+        "LimitExceededException",
+        "TooManyRequestsException",
+        "PriorRequestNotComplete",
+        "TransactionInProgressException",
+    }
+)
+"""What botocore's standard retries take for a throttle, of these services."""
+
+
+class Refused(Exception):
+    """The service's own error. `response` is as botocore's ClientError has it, so that one translation reads both."""
+
+    def __init__(self, response: Mapping[str, Any]) -> None:
+        super().__init__(response["Error"]["Code"])
+        self.response = response
+
+
+class JsonService:
+    """One service, called over one line; safe to share among threads."""
+
+    def __init__(
+        self,
+        line: Line,
+        signer: Signer,
+        *,
+        target: str,
+        version: str,
+        tries: int = TRIES,
+        clock: Callable[[], float] = time.time,
+        passed: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`target` stands before an operation's name (`DynamoDB_20120810`), `version` is the protocol's (`1.0`)."""
+        self._line = line
+        self._signer = signer
+        self._target = target
+        self._headers = {"content-type": f"application/x-amz-json-{version}", "host": line.endpoint.authority}
+        self._tries = tries
+        self._path = f"{line.endpoint.path}/"
+        self._clock = clock
+        self._passed = passed
+        self._pause = pause
+
+    def call(self, operation: str, arguments: Mapping[str, object]) -> dict[str, Any]:
+        """Call an operation, up to `tries` times in six seconds, and return what it answers.
+
+        Tried again: a throttle, a 5xx, no answer. So a write may be carried out twice: give it a condition that its own
+        first try fails, and know your own item by its mark. Raises Refused, or Unanswered after the last try.
+        """
+        body = json.dumps(arguments, separators=(",", ":"), default=_text).encode()
+        ends = self._passed() + BUDGET
+        for attempt in range(1, self._tries + 1):
+            last = attempt == self._tries
+            try:
+                return self._called(operation, body, ends - self._passed())
+            except Unanswered:
+                if last or not self._waits(attempt, ends):
+                    raise
+            except Refused as refused:
+                if last or not _is_transient(refused) or not self._waits(attempt, ends):
+                    raise
+        raise AssertionError("unreachable")
+
+    def _called(self, operation: str, body: bytes, within: float) -> dict[str, Any]:
+        headers = {**self._headers, "x-amz-target": f"{self._target}.{operation}"}
+        signed = self._signer.signed("POST", self._path, headers, body, at=int(self._clock()))
+        reply = self._line.send(Request("POST", self._path, signed, body), within=within)
+        check = reply.headers.get("x-amz-crc32")
+        if check is not None and int(check) != zlib.crc32(reply.body):
+            raise Unanswered("the answer was altered on its way")
+        if reply.status == HTTPStatus.OK:
+            return _object(reply.body)
+        raise Refused(_response(reply.status, reply.body))
+
+    def _waits(self, attempt: int, ends: float) -> bool:
+        """Wait before the next try, as exponential back-off with full jitter does. False when the time is over."""
+        pause = random.random() * PAUSE * 2**attempt  # noqa: S311  chance, not a secret
+        if self._passed() + pause >= ends:
+            return False
+        self._pause(pause)
+        return True
+
+
+def _is_transient(refused: Refused) -> bool:
+    status = refused.response["ResponseMetadata"]["HTTPStatusCode"]
+    return bool(status >= HTTPStatus.INTERNAL_SERVER_ERROR or refused.response["Error"]["Code"] in THROTTLED)
+
+
+def _response(status: int, body: bytes) -> dict[str, Any]:
+    try:
+        said = _object(body)
+    except Unanswered:
+        said = {}  # a balancer's page: the status is all that it says
+    code = str(said.get("__type", "")).rpartition("#")[2]
+    about = {name: value for name, value in said.items() if name not in ("__type", "message", "Message")}
+    return {**about, "Error": {"Code": code or str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        raise Unanswered("the answer is no JSON") from None
+    if not isinstance(value, dict):
+        raise Unanswered("the answer is no object")
+    return value
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return b64encode(value).decode("ascii")
+    raise TypeError(f"no JSON for {type(value).__name__}")

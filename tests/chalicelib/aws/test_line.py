@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import datetime as dt
+import re
+import socket
+import ssl
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import botocore
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from chalicelib.aws.endpoints import Endpoint
+from chalicelib.aws.line import Line, Request, Unanswered
+from chalicelib.aws.trust import OWN_BUNDLES, ROOTS, Trust
+from tests.chalicelib.aws.scripted import Scripted, breaks_off, closes, is_silent, says, then_closes
+
+ASKED = Request("POST", "/", {"host": "table.example", "content-type": "application/json"}, b'{"a": 1}')
+
+
+def test_one_connection_serves_all_requests() -> None:
+    with Scripted([says(200, {"n": n}) for n in range(3)]) as server, closing(Line(server.endpoint)) as line:
+        replies = [line.send(ASKED) for _ in range(3)]
+
+    assert [(reply.status, reply.body) for reply in replies] == [(200, b'{"n": %d}' % n) for n in range(3)]
+    assert server.opened == 1
+    assert server.heard[0] == (
+        {
+            ":line": "POST / HTTP/1.1",
+            "host": "table.example",
+            "content-type": "application/json",
+            "content-length": "8",
+            "accept-encoding": "identity",
+        },
+        ASKED.body,
+    )
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_is_replaced_before_anything_is_sent() -> None:
+    with Scripted([then_closes(says(200)), says(200)]) as server, closing(Line(server.endpoint)) as line:
+        line.send(ASKED)
+        assert server.closed.wait(5)
+        assert line.send(ASKED).status == 200
+
+    assert (server.opened, len(server.heard)) == (2, 2)
+
+
+def test_a_kept_connection_that_breaks_before_an_answer_is_replaced_once_and_the_request_sent_again() -> None:
+    with Scripted([says(200), closes, says(201)]) as server, closing(Line(server.endpoint)) as line:
+        line.send(ASKED)
+        assert line.send(ASKED).status == 201
+
+    assert (server.opened, len(server.heard)) == (2, 3)
+
+
+def test_a_kept_connection_that_breaks_and_whose_successor_breaks_too_is_given_up() -> None:
+    with Scripted([says(200), closes, closes, says(200)]) as server, closing(Line(server.endpoint)) as line:
+        line.send(ASKED)
+        with pytest.raises(Unanswered):
+            line.send(ASKED)
+        assert line.send(ASKED).status == 200
+
+    assert len(server.heard) == 4
+
+
+@pytest.mark.parametrize("step", [closes, breaks_off])
+def test_a_fresh_connection_that_breaks_is_not_tried_again(step: object) -> None:
+    with Scripted([step]) as server, pytest.raises(Unanswered):  # type: ignore[list-item]
+        Line(server.endpoint).send(ASKED)
+
+    assert len(server.heard) == 1
+
+
+def test_half_an_answer_on_a_kept_connection_is_none_and_is_not_tried_again_here() -> None:
+    with Scripted([says(200), breaks_off, says(200)]) as server, closing(Line(server.endpoint)) as line:
+        line.send(ASKED)
+        with pytest.raises(Unanswered):
+            line.send(ASKED)
+
+    assert len(server.heard) == 2
+
+
+def test_silence_ends_with_the_time_out_and_its_connection_is_not_used_again() -> None:
+    with (
+        Scripted([says(200), is_silent(2), says(204)]) as server,
+        closing(Line(server.endpoint, read_timeout=0.2)) as line,
+    ):
+        line.send(ASKED)
+        with pytest.raises(Unanswered, match="Timeout"):
+            line.send(ASKED)
+        assert line.send(ASKED).status == 204
+
+    assert server.opened == 2
+
+
+def test_what_is_left_of_the_caller_s_time_counts_where_it_is_less() -> None:
+    with Scripted([is_silent(2)]) as server, pytest.raises(Unanswered, match="Timeout"):
+        Line(server.endpoint, read_timeout=60).send(ASKED, within=0.2)
+
+
+def test_where_nobody_listens_nothing_is_answered() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    with pytest.raises(Unanswered, match="ConnectionRefused"):
+        Line(Endpoint(is_secure=False, host="127.0.0.1", port=port)).send(ASKED)
+
+
+def test_each_thread_has_a_connection_of_its_own() -> None:
+    with Scripted([says(200) for _ in range(6)]) as server, closing(Line(server.endpoint)) as line:
+
+        def twice() -> None:
+            line.send(ASKED)
+            line.send(ASKED)
+            line.close()
+
+        threads = [threading.Thread(target=twice) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(5)
+
+    assert (server.opened, len(server.heard)) == (3, 6)
+
+
+# TLS -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for localhost, its key behind it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+    return file
+
+
+def serving(file: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
+@pytest.fixture(autouse=True)
+def no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OWN_BUNDLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(authority: Path) -> None:
+    with Scripted([says(200)], serving(authority)) as server, pytest.raises(Unanswered, match="CertVerification"):
+        Line(server.endpoint, believing=Trust()).send(ASKED)
+
+    assert server.heard == []
+
+
+@pytest.mark.parametrize("setting", OWN_BUNDLES)
+def test_an_operator_s_own_bundle_is_believed(authority: Path, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    monkeypatch.setenv(setting, str(authority))
+
+    server = Scripted([says(200)], serving(authority))
+    with server, closing(Line(server.endpoint, believing=Trust())) as line:
+        assert line.send(ASKED).status == 200
+
+
+def test_where_amazon_s_roots_do_not_reach_the_system_s_are_read_after_all(
+    authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))  # what Python's default context reads
+    believing = Trust()
+
+    with (
+        Scripted([says(200), says(200)], serving(authority)) as server,
+        closing(Line(server.endpoint, believing=believing)) as line,
+    ):
+        assert [line.send(ASKED).status, line.send(ASKED).status] == [200, 200]
+
+    assert server.opened == 2  # the handshake that failed, and the one that both requests used
+    assert not believing.widen()
+
+
+def test_amazon_s_roots_are_among_those_that_botocore_believes() -> None:
+    kept = certificates(ROOTS)
+
+    assert len(kept) == 5
+    assert kept <= certificates(Path(botocore.__file__).with_name("cacert.pem"))
+
+
+def certificates(file: Path) -> set[str]:
+    """Return a bundle's certificates as text: two of Amazon's have serial number 0, which `cryptography` warns of."""
+    return set(re.findall("-----BEGIN CERTIFICATE-----[^-]+", file.read_text(encoding="utf-8")))
