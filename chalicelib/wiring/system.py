@@ -7,7 +7,6 @@ import secrets
 import time
 from typing import Any
 
-from chalicelib.aws.endpoints import endpoint_of, parse, surroundings
 from chalicelib.model.ids import id_from
 
 SETTLING_THREADS = 8
@@ -54,6 +53,7 @@ def client(
 def table_client(*, tries: int = 3, read_timeout: float = 3) -> Any:
     """Return what a login asks the table by: a client of ours where the environment says as whom, else boto3's."""
     from chalicelib.aws.clients import DynamoDb  # noqa: PLC0415
+    from chalicelib.aws.endpoints import endpoint_of, surroundings  # noqa: PLC0415
 
     around = surroundings(os.environ)
     if around is None:
@@ -65,6 +65,7 @@ def table_client(*, tries: int = 3, read_timeout: float = 3) -> Any:
 def keys_client() -> Any:
     """Return what a login asks KMS by, in the same way."""
     from chalicelib.aws.clients import Kms  # noqa: PLC0415
+    from chalicelib.aws.endpoints import endpoint_of, surroundings  # noqa: PLC0415
 
     around = surroundings(os.environ)
     return client("kms") if around is None else Kms(endpoint_of("kms", around.region, os.environ), around)
@@ -75,6 +76,7 @@ def sockets_client(url: str) -> Any:
     than one time-out.
     """
     from chalicelib.aws.clients import Sockets  # noqa: PLC0415
+    from chalicelib.aws.endpoints import parse, surroundings  # noqa: PLC0415
 
     around = surroundings(os.environ)
     if around is None:

@@ -117,11 +117,23 @@ def test_no_policy_holds_anything_but_literal_arns_and_each_function_keeps_its_o
             "Effect": "Allow",
             "Action": ["dynamodb:BatchGetItem"],
             "Resource": TABLE,
-            "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["POLICY#*"]}},
+            "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["POLICIES"]}},
         },
         {
             "Effect": "Allow",
-            "Action": ["dynamodb:GetItem", "dynamodb:PutItem"],
+            "Action": ["dynamodb:GetItem"],
+            "Resource": TABLE,
+            "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ACCESS", "CACHE"]}},
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:Query"],
+            "Resource": TABLE,
+            "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ACCESS"]}},
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:PutItem"],
             "Resource": TABLE,
             "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CACHE"]}},
         },
@@ -187,7 +199,7 @@ def test_the_code_is_the_projects_and_nothing_stays_of_an_earlier_one(out: Path,
     [
         ({}, "JwtIssuer, JwtAudience, JwksUrl must be given: --parameter-overrides JwtIssuer=... JwtAudience=..."),
         ({**PARAMETERS, "JwtIsuer": "x"}, "there is no parameter JwtIsuer; there are JwtIssuer, JwtAudience"),
-        ({**PARAMETERS, "JwksUrl": "issuer.example"}, "JwksUrl is 'issuer.example'; it must match https?://.+"),
+        ({**PARAMETERS, "JwksUrl": "issuer.example"}, "JwksUrl is 'issuer.example'; it must match (https?://.+)?"),
     ],
 )
 def test_a_parameter_that_is_missing_unknown_or_wrong_is_named(

@@ -1,4 +1,9 @@
-"""What a request to DynamoDB or KMS wants to do, in the words of policies; a transaction is what its items are."""
+"""What a request to DynamoDB or KMS wants to do, in the words of policies.
+
+A transaction is what its items are, each for itself: "Permissions for Put, Update, Delete, and Get actions are governed
+by the permissions used for the underlying PutItem, UpdateItem, DeleteItem, and GetItem operations" (Amazon DynamoDB
+developer guide, "Using IAM with DynamoDB transactions").
+"""
 
 from __future__ import annotations
 
@@ -33,11 +38,6 @@ def of_the_table(operation: str, asked: Mapping[str, Any]) -> list[Part]:
         items = [(operation,) if operation == "Scan" else (operation, _key(asked))]
     resource = f"${{Table.Arn}}/index/{asked['IndexName']}" if "IndexName" in asked else "Table.Arn"
     return [(f"dynamodb:{action}", resource, tuple(keys)) for action, *keys in items]
-
-
-def whole(parts: Sequence[Part]) -> tuple[str, ...]:
-    """Return the partitions of all parts of a request."""
-    return tuple(key for _, _, keys in parts for key in keys)
 
 
 def with_keys(action: str, resource: str, keys: Sequence[str]) -> Asked:

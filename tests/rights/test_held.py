@@ -30,14 +30,19 @@ def put(pk: str) -> dict[str, Any]:
     return {"TableName": "t", "Item": {"pk": {"S": pk}, "sk": {"S": "x"}}}
 
 
+def update(pk: str) -> dict[str, Any]:
+    change = {"UpdateExpression": "SET a = :a", "ExpressionAttributeValues": {":a": {"S": "x"}}}
+    return {"TableName": "t", "Key": {"pk": {"S": pk}, "sk": {"S": "x"}}, **change}
+
+
 def test_what_a_policy_allows_goes_on_to_the_wire_and_what_it_does_not_is_refused_before(held: Held) -> None:
     table = client(held, "dynamodb")
     held.function = "advance"
 
     with pytest.raises(EndpointConnectionError):
         table.put_item(**put("SUBJECT#default#default#jane"))
-    with pytest.raises(ClientError, match=r"AccessDenied.*advance may not.*dynamodb:PutItem.*POLICY#admin"):
-        table.put_item(**put("POLICY#admin"))
+    with pytest.raises(ClientError, match=r"AccessDenied.*advance may not.*dynamodb:PutItem.*POLICIES"):
+        table.put_item(**put("POLICIES"))
 
 
 def test_each_item_of_a_transaction_is_looked_at(held: Held) -> None:
@@ -47,6 +52,19 @@ def test_each_item_of_a_transaction_is_looked_at(held: Held) -> None:
 
     with pytest.raises(ClientError, match="AccessDenied"):
         table.transact_write_items(TransactItems=operations)
+
+
+def test_each_item_of_a_transaction_needs_the_right_to_its_own_partition_alone(held: Held) -> None:
+    """The sweep ends jobs and writes entries; it may put no job, and change no entry."""
+    table = client(held, "dynamodb")
+    held.function = "sweep"
+
+    with pytest.raises(EndpointConnectionError):
+        table.transact_write_items(TransactItems=[{"Update": update("JOB#1")}, {"Put": put("AUDIT#20261121#01")}])
+    with pytest.raises(ClientError, match=r"sweep may not.*dynamodb:UpdateItem.*AUDIT#20261121#01"):
+        table.transact_write_items(TransactItems=[{"Update": update("JOB#1")}, {"Update": update("AUDIT#20261121#01")}])
+    with pytest.raises(ClientError, match=r"sweep may not.*dynamodb:PutItem.*JOB#1"):
+        table.transact_write_items(TransactItems=[{"Put": put("JOB#1")}, {"Put": put("AUDIT#20261121#01")}])
 
 
 def test_the_hash_of_a_query_is_its_leading_key(held: Held) -> None:

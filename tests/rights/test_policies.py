@@ -61,29 +61,43 @@ def test_a_key_is_asked_for_under_the_context_of_its_use_alone(function: str) ->
     assert found == UNDER_WHAT.get(function, [])
 
 
+def who_may(action: str, partition: str) -> set[str]:
+    asked = with_keys(f"dynamodb:{action}", "Table.Arn", [partition])
+    return {function for function in FUNCTIONS if allows(statements(function), asked)}
+
+
 @pytest.mark.parametrize(
     ("partition", "writers"),
     [
-        ("POLICY#admin", set()),
+        ("POLICIES", {"api_handler"}),
+        ("ACCESS", {"api_handler"}),
         ("PROVIDERS", {"api_handler", "work"}),
         ("CACHE", {"authorize"}),
         ("BRANCH#default#shop", {"api_handler", "work"}),
         ("TICKET#x", {"api_handler", "websocket_connect"}),
-        ("CONNECTION#x", {"notify", "websocket_connect", "websocket_disconnect"}),
+        ("CONNECTION#x", {"notify", "websocket_connect", "websocket_disconnect", "websocket_message"}),
         ("LIMIT#google", {"work"}),
         ("QUARANTINE#0", {"advance", "notify", "work"}),
     ],
 )
 def test_what_others_rely_on_is_written_by_few(partition: str, writers: set[str]) -> None:
     """Work writes PROVIDERS, for it seals credentials anew: UpdateItem alone."""
-    actions = [f"dynamodb:{action}" for action in ("PutItem", "UpdateItem", "DeleteItem")]
-
-    assert writers == {
-        function
-        for function in FUNCTIONS
-        if any(allows(statements(function), with_keys(action, "Table.Arn", [partition])) for action in actions)
-    }
+    assert writers == {one for action in ("PutItem", "UpdateItem", "DeleteItem") for one in who_may(action, partition)}
     assert not allows(statements("work"), with_keys("dynamodb:PutItem", "Table.Arn", ["PROVIDERS"]))
+
+
+def test_the_audit_is_added_to_by_who_ends_jobs_or_answers_read_by_the_api_and_changed_by_nobody() -> None:
+    entries = "AUDIT#20261121#07"
+
+    assert who_may("PutItem", entries) == {"api_handler", "advance", "work", "sweep", "refresh_due"}
+    assert who_may("Query", entries) == who_may("BatchGetItem", entries) == {"api_handler"}
+    assert who_may("UpdateItem", entries) == who_may("DeleteItem", entries) == who_may("GetItem", entries) == set()
+
+
+def test_whose_access_was_ended_is_asked_by_whoever_lets_somebody_in_or_tells_him_something() -> None:
+    asking = {"api_handler", "authorize", "notify", "websocket_connect", "websocket_message"}
+
+    assert who_may("GetItem", "ACCESS") == who_may("Query", "ACCESS") == asking
 
 
 def test_the_table_of_partitions_in_the_architecture_is_what_the_policies_say() -> None:

@@ -113,7 +113,7 @@ class Bench:
         assert self.api.put(f"/providers/{name}", self.api.admin, body=body).status == 200
         return name
 
-    def open_job(self, like_job: str) -> str:
+    def open_job(self, like_job: str, **changes: stored.Item) -> str:
         """Copy a settled job, a moment later, as one that is overdue: no consumer takes up what is IN_PROGRESS."""
         item = stored.job(self.cloud, like_job)
         job_id = id_from(secrets.token_bytes(16))
@@ -121,6 +121,7 @@ class Bench:
         item["open_shard"] = {"S": keys.open_shard(item["subject"]["S"])}
         item["accepted_at"] = {"N": str(int(item["accepted_at"]["N"]) + 1)}
         item.pop("result", None)
+        item |= changes
         self.cloud.client("dynamodb").put_item(TableName=self.cloud.table, Item=item)
         return job_id
 

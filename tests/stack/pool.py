@@ -57,7 +57,7 @@ class Pool:
 @contextmanager
 def user_pools() -> Iterator[str]:
     """Start a local cloud whose Cognito signs; give its address."""
-    with bare_emulator(modules=("cryptography", "_cffi_backend")) as engine:
+    with bare_emulator(enforce_iam=True, modules=("cryptography", "_cffi_backend")) as engine:
         yield engine.endpoint
 
 

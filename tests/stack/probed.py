@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.stack import probes as by_request
+from tests.stack import probes_administering as administering
 from tests.stack import probes_behind as behind
 from tests.stack import probes_sockets as sockets
 from tests.stack.probes import Probe
@@ -54,6 +55,8 @@ PROBES: Mapping[str, Mapping[Right, Probe]] = {
         ("dynamodb:Query", INDEX + "jobs-of-type"): Probe(by_request.jobs(""), 200, 503),
         ("dynamodb:Query", INDEX + "unsuccessful-jobs"): Probe(by_request.jobs("?status=FAILED"), 200, 503),
         ("dynamodb:Query", INDEX + "open-jobs"): Probe(by_request.jobs("?status=PENDING"), 200, 503),
+        ("dynamodb:Query", INDEX + "audit-of-subject"): Probe(administering.audit("?subject=nobody"), 200, 503),
+        ("dynamodb:Query", INDEX + "audit-of-principal"): Probe(administering.audit("?principal=nobody"), 200, 503),
         ("dynamodb:UpdateItem", TABLE): Probe(by_request.delete, 202, 503),
         ("dynamodb:DeleteItem", TABLE): Probe(by_request.delete_provider, 200, 503),
         ("kms:GenerateDataKey", SECRETS): Probe(by_request.accept_in_a_new_domain, 202, 503),
@@ -64,7 +67,8 @@ PROBES: Mapping[str, Mapping[Right, Probe]] = {
     },
     "authorize": {
         ("dynamodb:BatchGetItem", TABLE): Probe(by_request.admit, 404, 403),
-        ("dynamodb:GetItem", TABLE): Probe(by_request.admit_by_the_shared_keys, "shared", "alone"),
+        ("dynamodb:GetItem", TABLE): Probe(by_request.admit_in_a_new_process, 404, 403),
+        ("dynamodb:Query", TABLE): Probe(by_request.admit_in_a_new_process, 404, 403),
         ("dynamodb:PutItem", TABLE): Probe(by_request.admit_by_keys_to_be_shared, "kept", "not kept"),
     },
     "advance": {
@@ -98,6 +102,7 @@ PROBES: Mapping[str, Mapping[Right, Probe]] = {
     "sweep": {
         ("dynamodb:Query", INDEX + "open-jobs"): Probe(behind.sweep, "sent", "failed"),
         ("dynamodb:UpdateItem", TABLE): Probe(behind.sweep, "sent", "failed"),
+        ("dynamodb:PutItem", TABLE): Probe(behind.sweep_up, "FAILED", "failed"),
         ("sqs:SendMessage", QUEUE): Probe(behind.sweep, "sent", "failed"),
     },
     "refresh_due": {
@@ -107,13 +112,20 @@ PROBES: Mapping[str, Mapping[Right, Probe]] = {
         ("dynamodb:PutItem", TABLE): Probe(behind.refresh_what_is_due, "begun", "not begun"),
     },
     "websocket_connect": {
+        ("dynamodb:GetItem", TABLE): Probe(sockets.shake_hands_in_a_new_process, 101, 400),
+        ("dynamodb:Query", TABLE): Probe(sockets.shake_hands_in_a_new_process, 101, 400),
         ("dynamodb:DeleteItem", TABLE): Probe(sockets.shake_hands, 101, 400),
         ("dynamodb:PutItem", TABLE): Probe(sockets.shake_hands, 101, 400),
     },
     "websocket_message": {
         ("dynamodb:GetItem", TABLE): Probe(sockets.ask_for_a_snapshot, "snapshot", "nothing"),
         ("dynamodb:Query", INDEX + "open-jobs"): Probe(sockets.ask_for_a_snapshot, "snapshot", "nothing"),
+        ("dynamodb:Query", TABLE): Probe(sockets.ask_in_a_new_process, "snapshot", "nothing"),
+        ("dynamodb:DeleteItem", TABLE): Probe(sockets.ask_beyond_the_end, ("closed", "over"), ("closed", "not over")),
         ("execute-api:ManageConnections", PUSHES): Probe(sockets.ask_for_a_snapshot, "snapshot", "nothing"),
+        ("execute-api:ManageConnections", HANG_UPS): Probe(
+            sockets.ask_beyond_the_end, ("closed", "over"), ("open", "not over")
+        ),
     },
     "websocket_disconnect": {
         ("dynamodb:GetItem", TABLE): Probe(sockets.leave, "forgotten", "kept"),
@@ -129,6 +141,14 @@ ALSO = (
     by_request.health,
     by_request.ticket,
     by_request.delete_current,
+    by_request.admit_by_the_shared_keys,
+    administering.write_policies,
+    administering.ask_after_a_policy_has_changed,
+    administering.revoke_and_lift,
+    administering.audit(""),
+    administering.reconcile,
+    administering.delete_what_no_place_shows,
+    administering.publish_a_key_from_before_receipts,
     behind.set_aside("advance"),
     behind.set_aside("work"),
     behind.replace_and_revoke,

@@ -147,12 +147,18 @@ def is_there(bench: Bench, key: str) -> bool:
 
 def admit(bench: Bench) -> int:
     """Ask with a group that no authorizer has heard of: 404 for who is let in."""
-    group, key = f"g{secrets.token_hex(6)}", {"pk": "POLICY#admin", "sk": "POLICY"}
-    item = stored.item(bench.cloud, **key)
-    item["pk"]["S"] = f"POLICY#{group}"
+    group = f"g{secrets.token_hex(6)}"
+    item = stored.item(bench.cloud, "POLICIES", "POLICY#admin")
+    item["sk"]["S"] = f"POLICY#{group}"
     item["policy"]["M"]["group"]["S"] = group
     bench.cloud.client("dynamodb").put_item(TableName=bench.cloud.table, Item=item)
     return _asking(bench, group)
+
+
+def admit_in_a_new_process(bench: Bench) -> int:
+    """Ask an authorizer that knows nothing yet of whose access was ended."""
+    bench.start_anew("authorize")
+    return _asking(bench, "admin")
 
 
 def admit_by_the_shared_keys(bench: Bench) -> str:

@@ -68,11 +68,41 @@ def shake_hands(bench: Bench) -> int:
     return min(refusal(Caller.of(bench.cloud, unique("right"), "consumer").ticket()["url"]), 400)
 
 
+def shake_hands_in_a_new_process(bench: Bench) -> int:
+    """Open a socket at a process that knows nothing yet of whose access was ended."""
+    bench.start_anew("websocket_connect")
+    return shake_hands(bench)
+
+
 def ask_for_a_snapshot(bench: Bench) -> str:
     with bench.join(unique("right")) as watcher:
         watcher.snapshot()
         watcher.socket.send('{"action": "snapshot"}')
         return _next(bench, watcher)
+
+
+def ask_in_a_new_process(bench: Bench) -> str:
+    bench.start_anew("websocket_message")
+    return ask_for_a_snapshot(bench)
+
+
+def ask_beyond_the_end(bench: Bench) -> tuple[str, str]:
+    """Ask on a socket whose bearer has expired; tell whether it was closed, and what the log says became of it."""
+    subject = unique("right")
+    with bench.join(subject) as watcher:
+        watcher.snapshot()
+        (entry,) = _watching(bench, subject)
+        connection_id = entry["connection"]["S"]
+        bench.cloud.client("dynamodb").update_item(
+            TableName=bench.cloud.table,
+            Key={"pk": {"S": f"CONNECTION#{connection_id}"}, "sk": {"S": "CONNECTION"}},
+            UpdateExpression="SET #exp = :past",
+            ExpressionAttributeNames={"#exp": "exp"},
+            ExpressionAttributeValues={":past": {"N": "1"}},
+        )
+        watcher.socket.send('{"action": "ping"}')
+        over = bench.unless_refused(lambda: _is_over(bench, connection_id))
+        return "closed" if watcher.is_closed_within(2) else "open", "over" if over else "not over"
 
 
 def ask_for_a_snapshot_of_a_job(bench: Bench) -> str:
@@ -102,6 +132,11 @@ def _next(bench: Bench, watcher: Watcher) -> str:
         return bool(heard)
 
     return heard[0] if bench.unless_refused(came) else "nothing"
+
+
+def _is_over(bench: Bench, connection_id: str) -> bool:
+    told = bench.cloud.logs("websocket_message").splitlines()
+    return any('"event":"connection.ended"' in line and connection_id in line for line in told)
 
 
 def _watching(bench: Bench, person: str) -> list[stored.Item]:

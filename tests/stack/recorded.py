@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from tests.rights.requests import of_the_table, whole
+from tests.rights.requests import of_the_table
 from tests.stack.between import Between, Reply, Request, environment_of
 
 if TYPE_CHECKING:
@@ -32,13 +32,12 @@ FETCH = "http:GET"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Seen:
-    """One thing that a function asked for. `keys` are its partitions, `whole` those of the whole request."""
+    """One thing that a function asked for. `keys` are its partitions."""
 
     function: str
     action: str
     resource: str
     keys: tuple[str, ...] = ()
-    whole: tuple[str, ...] = ()
     encryption_context: Mapping[str, str] = field(default_factory=dict)
     method: str = "POST"
     refused: bool = False
@@ -85,8 +84,7 @@ class Recorder(Between):
         target = headers.get("x-amz-target", "")
         if target.startswith(_DYNAMODB):
             parts = of_the_table(target.removeprefix(_DYNAMODB), json.loads(request.body))
-            seen = [dict(zip(("action", "resource", "keys"), part, strict=True)) for part in parts]
-            return [{**one, "whole": whole(parts)} for one in seen]
+            return [dict(zip(("action", "resource", "keys"), part, strict=True)) for part in parts]
         if target.startswith(_KMS):
             context = json.loads(request.body)["EncryptionContext"]
             action = "kms:" + target.removeprefix(_KMS)

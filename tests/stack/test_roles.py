@@ -27,6 +27,8 @@ JOBS_OF_SUBJECT = "${Table.Arn}/index/jobs-of-subject"
 JOBS_OF_TYPE = "${Table.Arn}/index/jobs-of-type"
 UNSUCCESSFUL_JOBS = "${Table.Arn}/index/unsuccessful-jobs"
 REFRESH_DUE = "${Table.Arn}/index/refresh-due"
+AUDIT_OF_SUBJECT = "${Table.Arn}/index/audit-of-subject"
+AUDIT_OF_PRINCIPAL = "${Table.Arn}/index/audit-of-principal"
 
 READS_THE_STREAM = {
     ("dynamodb:DescribeStream", "Table.StreamArn"): "Lambda polls with the function's role",
@@ -37,16 +39,27 @@ READS_THE_STREAM = {
 }
 NEEDED: dict[str, dict[tuple[str, str], str]] = {
     "api_handler": {
-        ("dynamodb:PutItem", "Table.Arn"): "accept a token, issue a ticket, leave a deletion's job, add a branch key",
-        ("dynamodb:GetItem", "Table.Arn"): "show and collect by id and by place, find a branch key's version, health",
-        ("dynamodb:DeleteItem", "Table.Arn"): "delete a provider",
-        ("dynamodb:BatchGetItem", "Table.Arn"): "read the jobs that an index names, the tokens of places",
-        ("dynamodb:Query", "Table.Arn"): "list a subject's tokens, list providers, find the newest branch key",
+        ("dynamodb:PutItem", "Table.Arn"): "accept a token, issue a ticket, write policies, revocations and entries",
+        (
+            "dynamodb:GetItem",
+            "Table.Arn",
+        ): "show and collect by id and by place, find a key's version, the epoch",
+        ("dynamodb:DeleteItem", "Table.Arn"): "delete a provider or a policy, lift a revocation",
+        (
+            "dynamodb:BatchGetItem",
+            "Table.Arn",
+        ): "read jobs that an index names, policies, entries that must be there",
+        (
+            "dynamodb:Query",
+            "Table.Arn",
+        ): "list tokens, providers, policies, revocations, entries; find the newest key",
         ("dynamodb:Query", JOBS_OF_SUBJECT): "list the jobs about a subject",
         ("dynamodb:Query", JOBS_OF_TYPE): "list all jobs, or those of a type",
         ("dynamodb:Query", UNSUCCESSFUL_JOBS): "list what failed or was cancelled",
         ("dynamodb:Query", OPEN_JOBS): "list what is open",
-        ("dynamodb:UpdateItem", "Table.Arn"): "mark a token as deleted, within the transaction; cancel and retry a job",
+        ("dynamodb:Query", AUDIT_OF_SUBJECT): "list a subject's entries",
+        ("dynamodb:Query", AUDIT_OF_PRINCIPAL): "list a principal's entries",
+        ("dynamodb:UpdateItem", "Table.Arn"): "mark a token as deleted, cancel and retry a job, raise the epoch",
         ("kms:GenerateDataKey", "SecretKey.Arn"): "make a domain's branch key",
         ("kms:Decrypt", "SecretKey.Arn"): "unwrap a branch key, once a process",
         ("s3:PutObject", FILES): "keep a body of lines; sign the form by which a file is sent",
@@ -56,21 +69,22 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
     },
     "authorize": {
         ("dynamodb:BatchGetItem", "Table.Arn"): "look the policies of a caller's groups up",
-        ("dynamodb:GetItem", "Table.Arn"): "find the issuer's keys; of the partition CACHE alone",
-        ("dynamodb:PutItem", "Table.Arn"): "share the issuer's keys; to the partition CACHE alone",
+        ("dynamodb:GetItem", "Table.Arn"): "find the issuers' keys, and whether anything was revoked or changed since",
+        ("dynamodb:Query", "Table.Arn"): "find whose access was ended",
+        ("dynamodb:PutItem", "Table.Arn"): "share the issuers' keys",
     },
     "advance": {
         **READS_THE_STREAM,
         ("dynamodb:UpdateItem", "Table.Arn"): "end a job, note in the quarantine what fails",
-        ("dynamodb:PutItem", "Table.Arn"): "make a token current",
-        ("dynamodb:GetItem", "Table.Arn"): "find by when a token's provider wants it refreshed",
+        ("dynamodb:PutItem", "Table.Arn"): "make a token current, leave the job of one that it replaces, write entries",
+        ("dynamodb:GetItem", "Table.Arn"): "find what a token replaces, and by when its provider wants it refreshed",
         ("sqs:SendMessage", "WorkQueue.Arn"): "queue what may call anybody else",
     },
     "notify": {
         **READS_THE_STREAM,
-        ("dynamodb:Query", "Table.Arn"): "find who watches",
-        ("dynamodb:GetItem", "Table.Arn"): "the snapshot for who watches one job",
-        ("dynamodb:DeleteItem", "Table.Arn"): "forget a connection that is gone",
+        ("dynamodb:Query", "Table.Arn"): "find who watches, and whose access was ended",
+        ("dynamodb:GetItem", "Table.Arn"): "the snapshot for who watches one job; whether anything was revoked since",
+        ("dynamodb:DeleteItem", "Table.Arn"): "forget a connection that is gone or over",
         ("dynamodb:UpdateItem", "Table.Arn"): "note in the quarantine what fails",
         ("dynamodb:Query", OPEN_JOBS): "the snapshot for who has joined",
         ("execute-api:ManageConnections", SOCKETS): "push",
@@ -83,7 +97,7 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
         ("sqs:ChangeMessageVisibility", "WorkQueue.Arn"): "Lambda gives messages of a failed batch back",
         ("dynamodb:GetItem", "Table.Arn"): "find the job that a message asks for",
         ("dynamodb:UpdateItem", "Table.Arn"): "claim a job, erase a secret, end the job, note what fails",
-        ("dynamodb:PutItem", "Table.Arn"): "make a token current whose stream record was lost; add a branch key",
+        ("dynamodb:PutItem", "Table.Arn"): "store an import's tokens and refusals, add a branch key, write entries",
         ("dynamodb:Query", "Table.Arn"): "find the newest branch key, to seal a refreshed token",
         ("dynamodb:DeleteItem", "Table.Arn"): "give up a place with a provider",
         ("dynamodb:Scan", "Table.Arn"): "find what an older version of a key sealed, after a rotation alone",
@@ -97,22 +111,28 @@ NEEDED: dict[str, dict[tuple[str, str], str]] = {
     "sweep": {
         ("dynamodb:Query", OPEN_JOBS): "find what is overdue",
         ("dynamodb:UpdateItem", "Table.Arn"): "put a job off, or end it",
+        ("dynamodb:PutItem", "Table.Arn"): "write the entry of a job that it ends",
         ("sqs:SendMessage", "WorkQueue.Arn"): "send a job round again",
     },
     "refresh_due": {
         ("dynamodb:Query", REFRESH_DUE): "find what is due",
         ("dynamodb:GetItem", "Table.Arn"): "look at a token, its place and its provider",
         ("dynamodb:UpdateItem", "Table.Arn"): "begin a refresh, or take a token off the schedule",
-        ("dynamodb:PutItem", "Table.Arn"): "store the refresh's job",
+        ("dynamodb:PutItem", "Table.Arn"): "store the refresh's job and its entry",
     },
     "websocket_connect": {
+        ("dynamodb:GetItem", "Table.Arn"): "see whether anything was revoked or changed since",
+        ("dynamodb:Query", "Table.Arn"): "find whose access was ended",
         ("dynamodb:DeleteItem", "Table.Arn"): "take a ticket",
         ("dynamodb:PutItem", "Table.Arn"): "register a connection",
     },
     "websocket_message": {
         ("dynamodb:GetItem", "Table.Arn"): "find what a connection watches, and the one job that it may",
+        ("dynamodb:Query", "Table.Arn"): "find whose access was ended",
+        ("dynamodb:DeleteItem", "Table.Arn"): "forget a connection that is over",
         ("dynamodb:Query", OPEN_JOBS): "a snapshot",
         ("execute-api:ManageConnections", SOCKETS): "answer on the socket",
+        ("execute-api:ManageConnections", CLOSING): "close the socket of who has no access any more",
     },
     "websocket_disconnect": {
         ("dynamodb:GetItem", "Table.Arn"): "find a connection by its id",
