@@ -121,11 +121,9 @@ PROBES: Mapping[str, Mapping[Right, Probe]] = {
         ("dynamodb:GetItem", TABLE): Probe(sockets.ask_for_a_snapshot, "snapshot", "nothing"),
         ("dynamodb:Query", INDEX + "open-jobs"): Probe(sockets.ask_for_a_snapshot, "snapshot", "nothing"),
         ("dynamodb:Query", TABLE): Probe(sockets.ask_in_a_new_process, "snapshot", "nothing"),
-        ("dynamodb:DeleteItem", TABLE): Probe(sockets.ask_beyond_the_end, ("closed", "over"), ("closed", "not over")),
+        ("dynamodb:DeleteItem", TABLE): Probe(sockets.forget_who_asks_beyond_the_end, "forgotten", "kept"),
         ("execute-api:ManageConnections", PUSHES): Probe(sockets.ask_for_a_snapshot, "snapshot", "nothing"),
-        ("execute-api:ManageConnections", HANG_UPS): Probe(
-            sockets.ask_beyond_the_end, ("closed", "over"), ("open", "not over")
-        ),
+        ("execute-api:ManageConnections", HANG_UPS): Probe(sockets.ask_beyond_the_end, "closed", "open"),
     },
     "websocket_disconnect": {
         ("dynamodb:GetItem", TABLE): Probe(sockets.leave, "forgotten", "kept"),
@@ -152,6 +150,7 @@ ALSO = (
     behind.set_aside("advance"),
     behind.set_aside("work"),
     behind.replace_and_revoke,
+    behind.refresh_on_another_day,
     sockets.greet_who_watches_a_job,
     sockets.ask_for_a_snapshot_of_a_job,
     behind.import_with_refusals,

@@ -78,6 +78,18 @@ def refresh(bench: Bench) -> str:
     return "held" if any(places) else "given up"
 
 
+def refresh_on_another_day(bench: Bench) -> str:
+    """Refresh a token of the day before yesterday: its place is kept for longer, too."""
+    token_id, subject = bench.stored_token(bench.provider(), refresh_token=bench.played.issue(), expires_in=600)
+    bench.cloud.client("dynamodb").update_item(
+        TableName=bench.cloud.table,
+        Key={"pk": {"S": f"JOB#{token_id}"}, "sk": {"S": "JOB"}},
+        UpdateExpression="SET obtained_at = :then",
+        ExpressionAttributeValues={":then": {"N": str((time.time_ns() // 1_000) - 2 * 86_400_000_000)}},
+    )
+    return bench.ends(bench.api.post(f"/tokens/{token_id}/refresh", bench.api.consumer(subject)).json["id"])
+
+
 def try_later(bench: Bench) -> str:
     """Refresh at a provider that does not answer: the job is brought again behind its back-off."""
     token_id, subject = bench.stored_token(bench.provider(), refresh_token=bench.played.issue(), expires_in=600)

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from tests.stack import stored
     from tests.stack.watching import Watcher
 
+EXPIRED = {"exp": {"N": "1"}}
+
 
 def push(bench: Bench) -> str:
     subject = unique("right")
     with bench.join(subject) as watcher:
-        watcher.snapshot()
+        if _next(bench, watcher) == "nothing":  # it is not known whose access was ended
+            return "nothing"
         bench.hand_in(subject)
         return _next(bench, watcher)
 
@@ -38,14 +41,9 @@ def greet_who_watches_a_job(bench: Bench) -> str:
 
 def forget_who_is_gone(bench: Bench) -> str:
     subject = unique("right")
-    with bench.join(subject) as watcher:
-        watcher.snapshot()
-        (entry,) = _watching(bench, subject)
-    wait_for(lambda: not _watching(bench, subject), PATIENCE)  # what disconnecting does
-    entry["since"]["N"] = "1"
-    other = {**entry, "pk": {"S": f"CONNECTION#{entry['connection']['S']}"}, "sk": {"S": "CONNECTION"}}
-    for item in (other | {"kind": {"S": "connection"}}, entry | {"kind": {"S": "left"}}):
-        bench.cloud.client("dynamodb").put_item(TableName=bench.cloud.table, Item=item)
+    entry = _who_left(bench, subject) | {"since": {"N": "1"}}
+    _put(bench, {**entry, **_by_its_id(entry)})
+    _put(bench, {**entry, "kind": {"S": "left"}})
     bench.hand_in(subject)
     return "forgotten" if bench.unless_refused(lambda: not _watching(bench, subject)) else "kept"
 
@@ -86,23 +84,27 @@ def ask_in_a_new_process(bench: Bench) -> str:
     return ask_for_a_snapshot(bench)
 
 
-def ask_beyond_the_end(bench: Bench) -> tuple[str, str]:
-    """Ask on a socket whose bearer has expired; tell whether it was closed, and what the log says became of it."""
-    subject = unique("right")
+def ask_beyond_the_end(bench: Bench) -> str:
+    """Ask on a socket whose bearer has expired."""
+    subject, right = unique("right"), ("execute-api:ManageConnections", "*/DELETE/*")
     with bench.join(subject) as watcher:
         watcher.snapshot()
         (entry,) = _watching(bench, subject)
-        connection_id = entry["connection"]["S"]
-        bench.cloud.client("dynamodb").update_item(
-            TableName=bench.cloud.table,
-            Key={"pk": {"S": f"CONNECTION#{connection_id}"}, "sk": {"S": "CONNECTION"}},
-            UpdateExpression="SET #exp = :past",
-            ExpressionAttributeNames={"#exp": "exp"},
-            ExpressionAttributeValues={":past": {"N": "1"}},
-        )
+        _put(bench, {**entry, **_by_its_id(entry), **EXPIRED})
         watcher.socket.send('{"action": "ping"}')
-        over = bench.unless_refused(lambda: _is_over(bench, connection_id))
-        return "closed" if watcher.is_closed_within(2) else "open", "over" if over else "not over"
+        bench.unless_refused(lambda: bench.asked("websocket_message", right))
+        return "closed" if watcher.is_closed_within(2) else "open"
+
+
+def forget_who_asks_beyond_the_end(bench: Bench) -> str:
+    """The same where the socket is closed already, so that its disconnecting does not forget it, too."""
+    entry = _who_left(bench, unique("right"))
+    _put(bench, {**entry, **_by_its_id(entry), **EXPIRED})
+    connection_id = entry["connection"]["S"]
+    context = {"connectionId": connection_id, "apiId": "x", "domainName": "browsers.example", "stage": "api"}
+    bench.invoke("websocket_message", {"requestContext": context, "body": '{"action": "ping"}'})
+    gone = bench.unless_refused(lambda: not connection(bench.cloud, connection_id))
+    return "forgotten" if gone else "kept"
 
 
 def ask_for_a_snapshot_of_a_job(bench: Bench) -> str:
@@ -134,9 +136,23 @@ def _next(bench: Bench, watcher: Watcher) -> str:
     return heard[0] if bench.unless_refused(came) else "nothing"
 
 
-def _is_over(bench: Bench, connection_id: str) -> bool:
-    told = bench.cloud.logs("websocket_message").splitlines()
-    return any('"event":"connection.ended"' in line and connection_id in line for line in told)
+def _who_left(bench: Bench, person: str) -> stored.Item:
+    """Join and leave; return the entry that was there meanwhile."""
+    with bench.join(person) as watcher:
+        watcher.snapshot()
+        (entry,) = _watching(bench, person)
+    wait_for(lambda: not _watching(bench, person), PATIENCE)  # what disconnecting does
+    return entry
+
+
+def _by_its_id(entry: stored.Item) -> stored.Item:
+    """Return what makes an entry the one that a connection is found by when it speaks or closes."""
+    pk = f"CONNECTION#{entry['connection']['S']}"
+    return {"pk": {"S": pk}, "sk": {"S": "CONNECTION"}, "kind": {"S": "connection"}}
+
+
+def _put(bench: Bench, item: stored.Item) -> None:
+    bench.cloud.client("dynamodb").put_item(TableName=bench.cloud.table, Item=item)
 
 
 def _watching(bench: Bench, person: str) -> list[stored.Item]:
