@@ -467,6 +467,22 @@ def lift_revocation(revocation: str) -> Response:
     return answers.revocation(lifted)
 
 
+@app.route("/authz/explain", methods=["POST"], authorizer=authorize, content_types=ANY)
+@answered
+@recorded
+def explain_access() -> Response:
+    """Tell why a request of somebody's is answered as it is: at which stage, by which policy."""
+    from chalicelib.intake.explaining import read_explain  # noqa: PLC0415
+    from chalicelib.web.explaining import api_of  # noqa: PLC0415
+
+    caller, _ = _asked()
+    asked = read_explain(json_body(_request()))
+    found = wired.explainer.explain(asked, api_of(_request().context, app.routes))
+    wired.auditor.explained(caller, found.principal, found.token_id)
+    log.fact("access.explained", about=found.principal, refused_at=found.stage, code=found.code)
+    return answers.explanation(found)
+
+
 @app.route("/audit", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
 @recorded

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib import errors
-from chalicelib.model.audit import Entry, Event, Who, about_token, who_of
+from chalicelib.model.audit import LONGEST_TEXT, Entry, Event, Who, about_token, who_of
 from chalicelib.model.ids import is_id
+from chalicelib.model.names import is_subject
 from chalicelib.model.token import Token
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ TOLD = (
     errors.IdempotencyKeyReused,
 )
 """Refusals that say something of who may do what. What a caller merely misspelt is in the log alone."""
+
+
+EXPLAIN = "/authz/explain"
 
 
 class Audit(Protocol):
@@ -64,6 +68,16 @@ class Auditor:
         Before the change is tried, so that there is none without an entry.
         """
         self.audit.write(self._entry(Event.ADMINISTERED, who_of(caller), what=what, code=method))
+
+    def explained(self, caller: Caller, principal: str | None, token_id: str | None) -> None:
+        """Write down that somebody asked what another may do; the bearer that was asked about by its `jti` alone.
+
+        Raises Unavailable. Whose access it was is the entry's subject, if it is the name of one.
+        """
+        subject = principal if principal is not None and is_subject(principal) else None
+        asked = {"subject": subject, "what": EXPLAIN if token_id is None else f"{EXPLAIN}?bearer={token_id}"}
+        about = {name: text[:LONGEST_TEXT] for name, text in asked.items() if text is not None}
+        self.audit.write(self._entry(Event.ADMINISTERED, who_of(caller), code="POST", **about))
 
     def refused(self, caller: Caller, route: str, names: Mapping[str, str], error: errors.CloakroomError) -> None:
         """Write down what somebody was refused: about the token that it was, or the ids among the path's `names`.

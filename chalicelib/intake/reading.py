@@ -55,13 +55,13 @@ _MISSING = re.compile(r"^Object missing required field `(?P<name>.*)`$")
 _SHOWABLE = re.compile(rf"[A-Za-z_\-]{{1,{LONGEST_SHOWN_NAME}}}")
 """An unknown member's name comes from outside and could be a secret put in the wrong place, which has digits in it."""
 
-_OUR_PATHS = re.compile(r"(?:\.token|\.credential|\.limits|\.body|\.body\.token|\.statements\[\d+\])?")
+_OUR_PATHS = re.compile(r"(?:\.token|\.credential|\.limits|\.body|\.body\.token|\.within|\.statements\[\d+\])?")
 """Where a member can be unknown. A crafted name can look like a path: only these are shown."""
 
 
 def read_hand_in(raw: bytes, *, idempotency_key: str | None = None) -> HandIn:
     """Return the body of `POST /tokens`. Raises BodyTooLarge, InvalidBody, or InvalidParameter for a secret key."""
-    body = _read(raw, _hand_in)
+    body = read(raw, _hand_in)
     if idempotency_key is not None and any(secret in idempotency_key for secret in _secrets(body.token)):
         rule = "it is no secret and must not repeat the token"  # its hash is the job's id
         raise InvalidParameter(f"Idempotency-Key: {rule}", field="Idempotency-Key", rule=rule)
@@ -74,14 +74,14 @@ def read_verify(raw: bytes) -> VerifyIn:
 
     It is as large as what it holds: a body that could be handed in, and a receipt.
     """
-    asked = _read(raw, _verify, LARGEST_BODY + 2 * LONGEST_RECEIPT)
+    asked = read(raw, _verify, LARGEST_BODY + 2 * LONGEST_RECEIPT)
     _check(asked.body)
     return asked
 
 
 def read_ticket(raw: bytes) -> TicketIn:
     """Return the body of `POST /tickets`; none at all asks for all that is the caller's."""
-    body = _read(raw or b"{}", _ticket)
+    body = read(raw or b"{}", _ticket)
     if body.subject is not None and body.job is not None:
         raise _invalid("job", "a ticket is for a subject or for a job, not for both")
     if body.subject is not None:
@@ -91,7 +91,7 @@ def read_ticket(raw: bytes) -> TicketIn:
 
 def read_provider(raw: bytes) -> ProviderIn:
     """Return the body of `PUT /providers/{name}`. Its addresses are not looked at yet."""
-    body = _read(raw, _provider)
+    body = read(raw, _provider)
     if fault := provider_fault(body):
         raise _invalid(*fault)
     return body
@@ -99,22 +99,22 @@ def read_provider(raw: bytes) -> ProviderIn:
 
 def read_policy(raw: bytes) -> PolicyIn:
     """Return the body of `PUT /policies/{group}`. What it says is not looked at yet."""
-    return _read(raw, _policy)
+    return read(raw, _policy)
 
 
 def read_rejected(raw: bytes) -> RejectedIn:
     """Return the body of `POST /tokens/{token_id}/rejected`. Raises BodyTooLarge, InvalidBody."""
-    return _read(raw, _rejected)
+    return read(raw, _rejected)
 
 
 def read_revocation(raw: bytes) -> RevocationIn:
     """Return the body of `POST /revocations`. Raises BodyTooLarge, InvalidBody."""
-    return _read(raw, _revocation)
+    return read(raw, _revocation)
 
 
 def read_import(raw: bytes) -> ImportIn:
     """Return the body of `POST /imports` that names a file."""
-    return _read(raw, _import)
+    return read(raw, _import)
 
 
 def read_idempotency_key(header: str | None) -> str | None:
@@ -142,7 +142,8 @@ def _given(struct: msgspec.Struct, defaults: msgspec.Struct) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value != getattr(defaults, name)}
 
 
-def _read(raw: bytes, decoder: msgspec.json.Decoder[B], largest: int = LARGEST_BODY) -> B:
+def read(raw: bytes, decoder: msgspec.json.Decoder[B], largest: int = LARGEST_BODY) -> B:
+    """Return the body that a decoder reads. Raises BodyTooLarge, InvalidBody naming the field and the rule."""
     if len(raw) > largest:
         raise BodyTooLarge(f"at most {largest} bytes", limit=largest)
     try:

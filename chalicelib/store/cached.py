@@ -60,6 +60,10 @@ class CachedDocuments:
             return Entry(name=entry.name) if refused.item is None else entry_from_item(refused.item)
         return entry
 
+    def to_read(self) -> ReadOnly:
+        """Return a shelf for who must not write."""
+        return ReadOnly(self)
+
     def listed(self) -> list[Entry | Unreadable]:
         """Return all entries, for an operator. One Query for each megabyte."""
         found: list[Entry | Unreadable] = []
@@ -90,6 +94,24 @@ class CachedDocuments:
             if self.write(dropped, seen=seen) == dropped:
                 return True
         raise Conflict("the document changed too often while it was being dropped: try again")
+
+
+class ReadOnly:
+    """A shelf on which somebody else is always first: what stands there is read, and nothing is ever fetched for it.
+
+    Who takes no lease does not ask the source either (`outbound.cache`), and waits for those who do.
+    """
+
+    def __init__(self, documents: CachedDocuments) -> None:
+        self._documents = documents
+
+    def look(self, name: str, *, consistent: bool) -> Entry:
+        """Return the entry as `CachedDocuments.look` does."""
+        return self._documents.look(name, consistent=consistent)
+
+    def write(self, entry: Entry, *, seen: Entry) -> Entry:  # noqa: ARG002  what a shelf is asked
+        """Write nothing, and return what stands there: whoever wrote it was first."""
+        return self._documents.look(entry.name, consistent=True)
 
 
 def entry_to_item(entry: Entry) -> dict[str, object]:

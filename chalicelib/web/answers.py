@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chalicelib.collect.reconcile import Reckoned
     from chalicelib.model.access import Revocation
     from chalicelib.model.audit import Entry
+    from chalicelib.model.explanation import Explanation
     from chalicelib.model.imports import Refusal, Upload
     from chalicelib.model.listing import Position, Wanted
     from chalicelib.model.policy import PolicyRecord
@@ -106,6 +107,13 @@ def policy(of: PolicyRecord) -> Response:
 def policies(listed: Sequence[PolicyRecord], after: str | None) -> Response:
     """Answer with a page of policies and the cursor of the next, null at the end."""
     return ok({"items": [policy_view(one) for one in listed], "cursor": cursor_text(after)})
+
+
+def explanation(of: Explanation) -> Response:
+    """Answer with why a request is answered as it is."""
+    from chalicelib.model.explanation import explanation_view  # noqa: PLC0415  one route's, and seldom asked for
+
+    return ok(explanation_view(of))
 
 
 def revocation(of: Revocation) -> Response:

@@ -24,9 +24,10 @@ from chalicelib.intake.bodies import (
     TicketIn,
     VerifyIn,
 )
+from chalicelib.intake.explaining import ExplainIn
 from chalicelib.intake.reading import LONGEST_IDEMPOTENCY_KEY
 from chalicelib.model.imports import LARGEST_LINES, LARGEST_UPLOAD, MOST_LINES
-from chalicelib.web import audit_shapes, parameters, policy_shapes, receipt_shapes, shapes
+from chalicelib.web import audit_shapes, explanation_shapes, parameters, policy_shapes, receipt_shapes, shapes
 from chalicelib.web.problems import phrase
 from chalicelib.web.requests import LARGEST_HEAD, LARGEST_PAGE, NDJSON
 
@@ -41,6 +42,7 @@ _STRUCTS = (
     ProviderIn,
     PolicyIn,
     RevocationIn,
+    ExplainIn,
     shapes.Accepted,
     shapes.TokenRecord,
     shapes.TokenPage,
@@ -58,6 +60,7 @@ _STRUCTS = (
     policy_shapes.PolicyPage,
     shapes.Revocation,
     shapes.RevocationPage,
+    explanation_shapes.Explanation,
     audit_shapes.AuditPage,
     audit_shapes.Reconciled,
     shapes.Health,
@@ -77,6 +80,12 @@ _JOB_PAGE = (
 _AUDIT_PAGE = (
     "Latest first. A page may hold fewer than `limit`, even none, and not be the last: on the last `cursor` is null. A "
     "cursor is good for the same `subject` and `principal`, and goes on in the times of the first page."
+)
+
+_EXPLANATION = (
+    "What the authorizer, API Gateway and the service decide at this moment; what API Gateway keeps of a bearer may be "
+    "up to 300 seconds older. A principal is asked about as if it had come with a bearer issued now. Of bodies and of "
+    "limits of requests nothing is said."
 )
 
 _RETRY_AFTER = {"description": "Seconds.", "schema": {"type": "integer"}}
@@ -400,6 +409,15 @@ def _other_paths(schema: Schemas) -> dict[str, Any]:
                 _BODY,
                 body=schema[TicketIn],
                 body_required=False,
+            )
+        },
+        "/authz/explain": {
+            "post": _operation(
+                "explainAccess",
+                "Ask why a request of somebody's is answered as it is (administrators)",
+                {"200": _ok(schema[explanation_shapes.Explanation], _EXPLANATION)},
+                _BODY,
+                body=schema[ExplainIn],
             )
         },
         "/audit": {

@@ -117,16 +117,21 @@ def allow(caller: Caller, method: str, route: str, parameters: Mapping[str, str]
     The gateway decided on the path as it was written; this decides on what it means: decoded once, so that a Deny
     cannot be dodged by a spelling. (`chalice local` knows no Deny at all.)
     """
+    asking = caller.asking(method, meant(route, parameters))
+    if not asking.reach.any_of:
+        raise Forbidden
+    return asking
+
+
+def meant(route: str, parameters: Mapping[str, str]) -> str:
+    """Return the path that is meant: a route with its parameters, decoded once. Raises NotFound for what none is."""
     path = route
     for parameter, value in parameters.items():
         try:
             path = path.replace("{" + parameter + "}", names.decode_segment(value))
         except ValueError:
             raise NotFound from None
-    asking = caller.asking(method, path)
-    if not asking.reach.any_of:
-        raise Forbidden
-    return asking
+    return path
 
 
 def media_type(request: Any) -> str:

@@ -12,6 +12,7 @@ from chalicelib.wiring import system
 from chalicelib.wiring.stores import Stores
 
 if TYPE_CHECKING:
+    from chalicelib.admit.explain import Explainer
     from chalicelib.admit.metering import Meter
     from chalicelib.admit.standing import Standing
     from chalicelib.admit.verifiers import Verifiers
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from chalicelib.intake.receipts import Notary
     from chalicelib.intake.revocations import Warden
     from chalicelib.notify.sockets import Sockets, Usher
+    from chalicelib.outbound.cache import Shelf
     from chalicelib.renew.begin import Refresher
     from chalicelib.renew.providers import KnownProviders
     from chalicelib.seal.receipts import Receipts
@@ -232,6 +234,24 @@ class Answering(Stores):
     @cached_property
     def verifier(self) -> Verifiers:
         """Verifies bearer tokens of all issuers. Raises Misconfigured."""
+        return self._verifiers(self.cache)
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Tells why a request is answered as it is. It reads the keys that the authorizers keep, and asks no issuer."""
+        from chalicelib.admit.explain import Explainer  # noqa: PLC0415
+        from chalicelib.web import requests  # noqa: PLC0415
+
+        return Explainer(
+            verifier=self._verifiers(self.cache.to_read()),
+            policies=self.policies,
+            access=lambda: self.known_access.since(system.now()),
+            service=requests,
+            things=self.jobs,
+            now=system.now,
+        )
+
+    def _verifiers(self, shelf: Shelf) -> Verifiers:
         from chalicelib.admit.issuers import read_issuers, short_form  # noqa: PLC0415
         from chalicelib.admit.verifiers import verifiers_of  # noqa: PLC0415
 
@@ -244,7 +264,7 @@ class Answering(Stores):
                 groups_claim=settings.jwt_groups_claim,
             )
         issuers = read_issuers(settings.issuers, short)
-        return verifiers_of(issuers, self.cache, clock=time.time, pause=time.sleep, log=log.fact)
+        return verifiers_of(issuers, shelf, clock=time.time, pause=time.sleep, log=log.fact)
 
     @cached_property
     def meter(self) -> Meter | None:

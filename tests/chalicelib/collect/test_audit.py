@@ -113,3 +113,23 @@ def test_what_is_administered_is_written_down_first_or_not_done(auditor: Auditor
         auditor.administered(HER, "DELETE", "/providers/google")
 
     assert [(one.event, one.what, one.code) for one in book.entries] == [("administered", "/providers/google", "PUT")]
+
+
+def test_who_asks_what_another_may_do_is_written_down_with_whom_it_was_about(auditor: Auditor, book: Book) -> None:
+    auditor.explained(HER, "auth0|joe", "jti-1")
+    auditor.explained(HER, None, None)
+    auditor.explained(HER, "no/subject", "j" * 1_000)
+
+    assert [(entry.event, entry.code, entry.subject, entry.what) for entry in book.entries] == [
+        ("administered", "POST", "auth0|joe", "/authz/explain?bearer=jti-1"),
+        ("administered", "POST", None, "/authz/explain"),
+        ("administered", "POST", None, ("/authz/explain?bearer=" + "j" * 1_000)[:256]),
+    ]
+    assert {entry.who.principal for entry in book.entries} == {JANE}
+
+
+def test_what_cannot_be_written_down_is_not_explained(auditor: Auditor, book: Book) -> None:
+    book.fault = errors.Unavailable()
+
+    with pytest.raises(errors.Unavailable):
+        auditor.explained(HER, "auth0|joe", None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.intake.bodies import CredentialIn, TokenIn
+from chalicelib.intake.explaining import ExplainIn
+from chalicelib.model.explanation import Asked
 from chalicelib.model.provider import Credential
 from chalicelib.model.token import Secret
 from chalicelib.seal.envelope import BranchKey
@@ -20,6 +22,8 @@ MARKER = "MARKER-do-not-show"
         TokenIn(access_token=MARKER, refresh_token=MARKER, id_token=MARKER, extra={MARKER: MARKER}),
         Credential(secret=MARKER, private_key=MARKER),
         CredentialIn(secret=MARKER, private_key=MARKER),
+        ExplainIn(method="GET", path="/jobs", bearer=MARKER),
+        Asked(method="GET", path="/jobs", bearer=MARKER),
         BranchKey(environment="e", domain="d", version=1, key=MARKER.encode()),
     ],
     ids=lambda value: type(value).__name__,

@@ -9,12 +9,14 @@ import pytest
 from chalicelib.errors import Conflict, Unreadable
 from chalicelib.model.cached import Entry
 from chalicelib.model.clock import SECOND
+from chalicelib.outbound.cache import Cached, NothingUsable, Source, Surroundings
 from chalicelib.store import keys
 from chalicelib.store.cached import CachedDocuments, entry_from_item, entry_to_item
 from tests.chalicelib.examples import NOW
 from tests.chalicelib.model.test_cached import TERMS
 
 if TYPE_CHECKING:
+    from chalicelib.outbound.cache import Shelf
     from chalicelib.store.table import Table
 
 NAME = "https://issuer.example/jwks.json?p=" + "x" * 2_000
@@ -172,3 +174,35 @@ def test_all_entries_are_listed_page_after_page(shelf: CachedDocuments) -> None:
     assert sorted(entry.name for entry in shelf.listed() if isinstance(entry, Entry)) == [
         f"https://issuer-{number}.example/" for number in range(7)
     ]
+
+
+def test_who_may_only_read_sees_what_stands_there_and_changes_nothing(shelf: CachedDocuments) -> None:
+    reader = shelf.to_read()
+    assert reader.write(NOTHING.leased(TERMS, NOW), seen=NOTHING) == NOTHING
+    assert shelf.look(NAME, consistent=True) == NOTHING
+    shelf.write(WHOLE, seen=NOTHING)
+
+    assert reader.look(NAME, consistent=False) == WHOLE
+    assert reader.write(NOTHING.leased(TERMS, NOW), seen=NOTHING) == WHOLE
+    assert shelf.look(NAME, consistent=True) == WHOLE
+
+
+def test_a_document_is_read_by_who_may_not_fetch_it_and_its_source_is_not_asked(shelf: CachedDocuments) -> None:
+    asked: list[str] = []
+
+    def fetch() -> bytes:
+        asked.append("fetched")
+        return b"fetched"
+
+    def a_process(by: Shelf) -> Cached[str]:
+        source = Source(name=NAME, fetch=fetch, parse=bytes.decode, failed=lambda *_: None)
+        return Cached(source, by, TERMS, Surroundings(now=lambda: NOW, pause=lambda _: None, log=lambda *_, **__: None))
+
+    with pytest.raises(NothingUsable):
+        a_process(shelf.to_read()).get()
+    assert asked == []
+    a_process(shelf).get()
+
+    assert a_process(shelf.to_read()).get() == "fetched"
+    assert a_process(shelf.to_read()).get(lambda document: document == "newer") == "fetched"
+    assert asked == ["fetched"]
