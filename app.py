@@ -292,6 +292,7 @@ def list_refusals(job_id: str) -> Response:
 
 @app.route("/receipts/jwks.json", methods=["GET"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def show_receipt_keys() -> Response:
     """Show the public keys that verify a domain's receipts."""
     caller, query = _asked("environment", "domain")
@@ -303,6 +304,7 @@ def show_receipt_keys() -> Response:
 
 @app.route("/receipts/verify", methods=["POST"], authorizer=authorize, content_types=ANY)
 @answered
+@recorded
 def verify_receipt() -> Response:
     """Tell whether a receipt is ours, and of the body that comes with it."""
     from chalicelib.intake.reading import read_verify  # noqa: PLC0415

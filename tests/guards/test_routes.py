@@ -82,6 +82,11 @@ def test_every_view_that_needs_a_bearer_decides_for_itself(route: str) -> None:
     assert "_asked" in called
 
 
+@pytest.mark.parametrize("route", sorted(set(ROUTES) - OPEN_TO_ALL))
+def test_what_every_view_that_needs_a_bearer_refuses_is_written_down(route: str) -> None:
+    assert is_wrapped_by(module.recorded, ROUTES[route].view_function.__wrapped__)
+
+
 def test_every_family_of_routes_is_known_and_none_begins_with_another() -> None:
     families = {path.split("/")[1] for path in (route.split()[1] for route in set(ROUTES) - OPEN_TO_ALL)}
 
