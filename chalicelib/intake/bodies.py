@@ -13,6 +13,7 @@ from chalicelib.model.policy import (
     METHODS,
     NAMES_PER_LIMIT,
     PATH_LENGTH,
+    PATH_PATTERN,
     PATHS_PER_STATEMENT,
     STATEMENTS_PER_POLICY,
     WHY_LENGTH,
@@ -197,7 +198,7 @@ class StatementIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
         list[Literal["GET", "POST", "PUT", "PATCH", "DELETE", "*"]], Meta(min_length=1, max_length=len(METHODS))
     ]
     paths: Annotated[
-        list[Annotated[str, Meta(max_length=PATH_LENGTH)]],
+        list[Annotated[str, Meta(max_length=PATH_LENGTH, extra_json_schema={"pattern": PATH_PATTERN})]],
         Meta(
             min_length=1,
             max_length=PATHS_PER_STATEMENT,

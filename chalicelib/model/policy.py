@@ -43,6 +43,9 @@ _BOUND_LENGTH: Final = 2048
 """Characters of a path with the caller's claims written in: eleven variables fit PATH_LENGTH, each of up to 128."""
 
 _PATH: Final = re.compile(r"^/[A-Za-z0-9\-._~:@|+=,*/]*$(?!\n)")
+_SEGMENT: Final = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9\-._~:@|+=,*]+"
+PATH_PATTERN: Final = rf"^/{_SEGMENT}(?:/(?:{_SEGMENT}|\$\{{(?:principal|claims\.{CLAIM_PATTERN})\}}))*$(?!\n)"
+"""What a statement's path looks like, for the document: `_path_fault` says better what is wrong with one."""
 _VARIABLE: Final = re.compile(rf"\$\{{(?:principal|claims\.{CLAIM_PATTERN})\}}")
 _SHORT: Final[dict[Effect, str]] = {"Allow": "+", "Deny": "-"}
 _LONG: Final[dict[str, Effect]] = {"+": "Allow", "-": "Deny"}

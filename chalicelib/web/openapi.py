@@ -28,8 +28,10 @@ from chalicelib.intake.explaining import ExplainIn
 from chalicelib.intake.reading import LONGEST_IDEMPOTENCY_KEY
 from chalicelib.model.imports import LARGEST_LINES, LARGEST_UPLOAD, MOST_LINES
 from chalicelib.web import audit_shapes, explanation_shapes, parameters, policy_shapes, receipt_shapes, shapes
+from chalicelib.web.links import linked
 from chalicelib.web.problems import phrase
 from chalicelib.web.requests import LARGEST_HEAD, LARGEST_PAGE, NDJSON
+from chalicelib.web.rules import rule
 
 VERSION = "0.1.0"
 
@@ -109,6 +111,7 @@ _BODY = (
 def document() -> dict[str, Any]:
     """Return the whole document."""
     schemas, components = msgspec.json.schema_components(_STRUCTS, ref_template="#/components/schemas/{name}")
+    rule(components)
     by_struct = dict(zip(_STRUCTS, schemas, strict=True))
     return {
         "openapi": "3.1.0",
@@ -496,7 +499,7 @@ def _operation(
     operation: dict[str, Any] = {
         "operationId": operation_id,
         "summary": summary,
-        "responses": {**successes, **{str(int(status)): _refusal(status) for status in statuses}},
+        "responses": {**linked(operation_id, successes), **{str(int(status)): _refusal(status) for status in statuses}},
     }
     if parameters:
         operation["parameters"] = parameters

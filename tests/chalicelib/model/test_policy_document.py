@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from chalicelib.model.limits import EVERYWHERE, Limits
 from chalicelib.model.policy import (
     COMPACT_BYTES,
+    PATH_LENGTH,
+    PATH_PATTERN,
     Policy,
     PolicyFault,
     compact,
@@ -205,3 +210,39 @@ def test_a_fault_tells_its_field_and_its_rule_apart() -> None:
 
     assert caught.value.field == "statements[1].paths[1]"
     assert caught.value.rule == "must be a string that begins with '/'"
+
+
+SEGMENTS = (
+    "",
+    ".",
+    "..",
+    "...",
+    "*",
+    "a",
+    "a|b",
+    "a b",
+    "%2e",
+    "é",
+    "${principal}",
+    "${claims.shop}",
+    "${claims.}",
+    "$",
+)
+
+
+@example("/a\n")
+@given(
+    st.one_of(
+        st.from_regex(PATH_PATTERN, fullmatch=True),
+        st.lists(st.sampled_from(SEGMENTS), max_size=4).map(lambda parts: "/" + "/".join(parts)),
+        st.text("/.*$a{}\n", max_size=6),
+    ).filter(lambda path: len(path) <= PATH_LENGTH)
+)
+def test_the_documents_pattern_of_a_path_takes_what_is_taken(path: str) -> None:
+    try:
+        parse_policy({"group": "g", "statements": [{**READ, "paths": [path]}]})
+        taken = True
+    except PolicyFault:
+        taken = False
+
+    assert taken is (re.search(PATH_PATTERN, path) is not None)

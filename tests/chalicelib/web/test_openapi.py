@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+from jsonschema import Draft202012Validator
+
 from chalicelib.intake import bodies
+from chalicelib.web.links import LINKS
 from chalicelib.web.openapi import document
 
 ROOT = Path(__file__).parents[3]
@@ -65,3 +70,77 @@ def test_the_limits_of_a_body_are_stated() -> None:
     assert str(bodies.LARGEST_BODY) in document()["info"]["description"]
     assert schemas["TokenIn"]["additionalProperties"] is False
     assert schemas["HandIn"]["additionalProperties"] is False
+
+
+def operations() -> dict[str, dict[str, Any]]:
+    """Return each operation by its id, with the parameters of its path among its own."""
+    found = {}
+    for item in document()["paths"].values():
+        for method, operation in item.items():
+            if method != "parameters":
+                parameters = [*item.get("parameters", []), *operation.get("parameters", [])]
+                found[operation["operationId"]] = {**operation, "parameters": parameters}
+    return found
+
+
+@pytest.mark.parametrize(("operation", "status"), LINKS)
+def test_every_link_stands_at_an_answer_and_gives_what_its_operation_takes(operation: str, status: str) -> None:
+    known = operations()
+
+    links = known[operation]["responses"][status]["links"]
+
+    assert set(links) == set(LINKS[operation, status])
+    for link in links.values():
+        target = {one["name"]: one["in"] for one in known[link["operationId"]]["parameters"]}
+        assert set(link["parameters"]) <= set(target)
+        assert {name for name, where in target.items() if where == "path"} <= set(link["parameters"])
+        for expression in link["parameters"].values():
+            assert re.fullmatch(r"\$(response\.body#|request\.body#|request\.path)[/.][a-z_]+", expression)
+
+
+def test_answers_that_several_operations_share_have_the_links_of_their_own_alone() -> None:
+    known = operations()
+
+    linked = {
+        (name, status)
+        for name, one in known.items()
+        for status in one["responses"]
+        if "links" in one["responses"][status]
+    }
+
+    assert linked == set(LINKS)
+
+
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        (
+            "RevocationIn",
+            [{"principal": "p"}, {"bearer": "b"}, {"principal": "p", "bearer": None}],
+            [{}, {"principal": "p", "bearer": "b"}, {"principal": None}, {"bearer": "b", "issued_before": "x"}],
+        ),
+        (
+            "TicketIn",
+            [{}, {"subject": "s"}, {"job": "a" * 26}, {"subject": "s", "job": None}],
+            [{"subject": "s", "job": "a" * 26}],
+        ),
+        (
+            "ProviderIn",
+            [
+                {"client_id": "c", "auth_method": "none", "token_endpoint": "https://x"},
+                {"client_id": "c", "auth_method": "none", "discovery_url": "https://x", "token_endpoint": None},
+            ],
+            [
+                {"client_id": "c", "auth_method": "none"},
+                {"client_id": "c", "auth_method": "none", "token_endpoint": None},
+            ],
+        ),
+        ("LimitsIn", [{"domains": ["shop"]}], [{}]),
+    ],
+)
+def test_the_document_says_which_members_go_together(schema: str, good: list[Any], bad: list[Any]) -> None:
+    whole = document()
+    validator = Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": whole["components"]})
+
+    assert [validator.is_valid(one) for one in good] == [True] * len(good)
+    assert [validator.is_valid(one) for one in bad] == [False] * len(bad)
