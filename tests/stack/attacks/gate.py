@@ -27,6 +27,13 @@ FORBIDDEN = {
     "code": "forbidden",
     "detail": "This is not allowed.",
 }
+UNAUTHORIZED = {
+    "type": "about:blank",
+    "title": "Unauthorized",
+    "status": 401,
+    "code": "unauthorized",
+    "detail": "A bearer token that is valid is required.",
+}
 OWN_TO_EACH_ANSWER = (
     "date",
     "x-amz-request-id",
@@ -121,6 +128,12 @@ class Gate:
 
         assert heard.logged == (code,)
         self.check_refusal(heard)
+
+    def sends_to_sign_in(self, token: str) -> None:
+        """Hold that a bearer that was good and has expired is answered 401, which says no more than that."""
+        heard = self.knock(f"Bearer {token}")
+
+        assert (heard.status, heard.json, heard.logged) == (401, UNAUTHORIZED, ("expired",)), heard
 
     def check_refusal(self, heard: Heard) -> None:
         """Hold that an answer is the 403 that all refusals are: the same body, and the same headers."""

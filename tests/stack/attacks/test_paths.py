@@ -230,11 +230,17 @@ def test_no_header_says_who_is_asking(gate: Gate, api: Api, victims: str, name: 
 
 def everything(subject: str, token_id: str) -> list[tuple[str, str]]:
     """Return each method and path of the document, of somebody's things."""
-    named = {"subject": quote(subject, safe=""), "provider": "google", "name": "google"}
+    named = {
+        "subject": quote(subject, safe=""),
+        "provider": "google",
+        "name": "google",
+        "group": "admin",
+        "revocation": f"principal-{'0' * 64}",
+    }
     found = []
     for template, operations in DOCUMENT["paths"].items():
         path = template
-        for parameter in ("subject", "provider", "name", "token_id", "job_id"):
+        for parameter in (*named, "token_id", "job_id"):
             path = path.replace("{" + parameter + "}", named.get(parameter, token_id))
         assert "{" not in path, f"a parameter that this test does not fill: {path}"
         found += [
@@ -245,10 +251,18 @@ def everything(subject: str, token_id: str) -> list[tuple[str, str]]:
 
 OPEN = {("GET", "/health"), ("GET", "/openapi.json")}
 TICKET = ("POST", "/tickets")
-PRODUCERS = {("POST", "/tokens"), TICKET, ("POST", "/imports"), ("POST", "/uploads")}
+KEYS = ("GET", "/receipts/jwks.json")
+PRODUCERS = {
+    ("POST", "/tokens"),
+    TICKET,
+    KEYS,
+    ("POST", "/imports"),
+    ("POST", "/uploads"),
+    ("POST", "/receipts/verify"),
+}
 
 
-@pytest.mark.parametrize(("group", "allowed"), [("producer", PRODUCERS), ("consumer", {TICKET})])
+@pytest.mark.parametrize(("group", "allowed"), [("producer", PRODUCERS), ("consumer", {TICKET, KEYS})])
 def test_an_answer_that_is_cached_for_one_route_opens_no_other(
     gate: Gate, cloud: LiveCloud, victims: str, group: str, allowed: set[tuple[str, str]]
 ) -> None:
