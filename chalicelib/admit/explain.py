@@ -14,6 +14,7 @@ from chalicelib.admit.resources import Things, refusal_of, whereabouts
 from chalicelib.errors import Forbidden, NotFound, OutsideLimits, Unauthorized, Unavailable
 from chalicelib.model import explanation as told
 from chalicelib.model.access import Bearer
+from chalicelib.model.cached import NotRead
 from chalicelib.model.clock import SECOND
 from chalicelib.model.decision import Reason, decide
 from chalicelib.model.explanation import ALLOWED, Explanation, Gateway, Source, Stage, evaluated, route_of
@@ -181,7 +182,11 @@ class _Witness:
 
     def verify(self, header: str | None) -> Caller | Refused:
         """Return whom the bearer proves, or who is asked about."""
-        self._caller = self._explainer.verifier.verify(header) if header is not None else self._claimed()
+        try:
+            self._caller = self._explainer.verifier.verify(header) if header is not None else self._claimed()
+        except NotRead:
+            self._trouble = Unavailable()
+            raise
         return self._caller
 
     def of(self, groups: Sequence[str]) -> Sequence[Policy]:

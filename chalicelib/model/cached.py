@@ -117,6 +117,10 @@ def held_from(entry: Entry, value: T) -> Held[T]:
     )
 
 
+class NotRead(Exception):
+    """The table did not answer, and who may only read must not ask the source instead."""
+
+
 class Step(Enum):
     """What to do next."""
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.errors import Conflict, Unreadable
-from chalicelib.model.cached import Entry
+from chalicelib.errors import CloakroomError, Conflict, Unreadable
+from chalicelib.model.cached import Entry, NotRead
 from chalicelib.model.clock import SECOND
 from chalicelib.store import keys
 from chalicelib.store.table import ConditionFailed
@@ -99,19 +99,23 @@ class CachedDocuments:
 class ReadOnly:
     """A shelf on which somebody else is always first: what stands there is read, and nothing is ever fetched for it.
 
-    Who takes no lease does not ask the source either (`outbound.cache`), and waits for those who do.
+    Who takes no lease does not ask the source either (`outbound.cache`), and waits for those who do. Where the table
+    does not answer, `outbound.cache` would go on by asking for itself: it hears NotRead, which it does not catch.
     """
 
     def __init__(self, documents: CachedDocuments) -> None:
         self._documents = documents
 
     def look(self, name: str, *, consistent: bool) -> Entry:
-        """Return the entry as `CachedDocuments.look` does."""
-        return self._documents.look(name, consistent=consistent)
+        """Return the entry as `CachedDocuments.look` does. Raises NotRead."""
+        try:
+            return self._documents.look(name, consistent=consistent)
+        except CloakroomError as error:
+            raise NotRead from error
 
     def write(self, entry: Entry, *, seen: Entry) -> Entry:  # noqa: ARG002  what a shelf is asked
-        """Write nothing, and return what stands there: whoever wrote it was first."""
-        return self._documents.look(entry.name, consistent=True)
+        """Write nothing, and return what stands there: whoever wrote it was first. Raises NotRead."""
+        return self.look(entry.name, consistent=True)
 
 
 def entry_to_item(entry: Entry) -> dict[str, object]:

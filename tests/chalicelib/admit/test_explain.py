@@ -14,9 +14,10 @@ from chalicelib.admit.answer import answer
 from chalicelib.admit.bearer import Caller, Refused
 from chalicelib.admit.explain import LIFE, Explainer
 from chalicelib.admit.resources import CHECKS
-from chalicelib.errors import AccessUnknown, CloakroomError, NotFound, Throttled, Unreadable
+from chalicelib.errors import AccessUnknown, CloakroomError, NotFound, Throttled, Unavailable, Unreadable
 from chalicelib.model.access import Access, id_of
 from chalicelib.model.access import Kind as Ends
+from chalicelib.model.cached import NotRead
 from chalicelib.model.clock import SECOND
 from chalicelib.model.explanation import Asked, Explanation, Stage, route_of
 from chalicelib.model.limits import Limits, Somewhere
@@ -274,6 +275,15 @@ def test_what_cannot_be_told_now_is_no_refusal(fault: CloakroomError) -> None:
         explain(explainer(access=away), "GET", "/jobs", "admin")
     with pytest.raises(type(fault)):
         explain(explainer(Rules({}, fault)), "GET", "/jobs", "admin")
+
+
+def test_keys_that_cannot_be_read_now_are_no_refusal_of_a_bearer() -> None:
+    class Away(Believes):
+        def verify(self, header: str | None) -> Caller | Refused:  # noqa: ARG002  the protocol
+            raise NotRead
+
+    with pytest.raises(Unavailable):
+        explain(explainer(verifier=Away(Refused("x"))), "GET", "/jobs", bearer="e30.e30.c2VjcmV0")
 
 
 def test_a_bearer_is_given_to_the_verifier_and_to_nobody_else() -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.errors import Conflict, Unreadable
-from chalicelib.model.cached import Entry
+from chalicelib.errors import Conflict, Unavailable, Unreadable
+from chalicelib.model.cached import Entry, NotRead
 from chalicelib.model.clock import SECOND
 from chalicelib.outbound.cache import Cached, NothingUsable, Source, Surroundings
 from chalicelib.store import keys
@@ -206,3 +206,25 @@ def test_a_document_is_read_by_who_may_not_fetch_it_and_its_source_is_not_asked(
     assert a_process(shelf.to_read()).get() == "fetched"
     assert a_process(shelf.to_read()).get(lambda document: document == "newer") == "fetched"
     assert asked == ["fetched"]
+
+
+def test_the_source_is_not_asked_instead_of_a_table_that_does_not_answer() -> None:
+    asked: list[str] = []
+
+    class Away:
+        def get(self, *_: object, **__: object) -> None:
+            raise Unavailable
+
+    def fetch() -> bytes:
+        asked.append("fetched")
+        return b"fetched"
+
+    source = Source(name=NAME, fetch=fetch, parse=bytes.decode, failed=lambda *_: None)
+    around = Surroundings(now=lambda: NOW, pause=lambda _: None, log=lambda *_, **__: None)
+    away: Any = Away()
+    document = Cached(source, CachedDocuments(away).to_read(), TERMS, around)
+
+    for _ in range(2):
+        with pytest.raises(NotRead):
+            document.get()
+    assert asked == []
