@@ -145,6 +145,7 @@ ALSO = (
     administering.revoke_and_lift,
     administering.audit(""),
     administering.reconcile,
+    administering.explain_a_bearer,
     administering.delete_what_no_place_shows,
     administering.publish_a_key_from_before_receipts,
     behind.set_aside("advance"),

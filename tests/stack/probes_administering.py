@@ -52,6 +52,12 @@ def reconcile(bench: Bench) -> int:
     return bench.api.get("/audit/reconcile", bench.api.admin).status
 
 
+def explain_a_bearer(bench: Bench) -> int:
+    """Have the API look for an issuer's keys. Each function has an issuer's address of its own here: it finds none."""
+    body = {"method": "GET", "path": "/jobs", "bearer": bench.cloud.token(unique("right"), ["consumer"])}
+    return bench.api.post("/authz/explain", bench.api.admin, body=body).status
+
+
 def delete_what_no_place_shows(bench: Bench) -> int:
     """Delete a token that is not settled, as far as its place tells: the place is marked by a Put."""
     token_id, subject = bench.stored_token()

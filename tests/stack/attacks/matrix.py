@@ -49,7 +49,7 @@ WHO_MAY: Final[dict[str, tuple[str, str]]] = {
     **dict.fromkeys(("showProvider", "putProvider", "deleteProvider"), (NOBODY, NOBODY)),
     **dict.fromkeys(("listPolicies", "showPolicy", "putPolicy", "deletePolicy"), (NOBODY, NOBODY)),
     **dict.fromkeys(("revokeAccess", "listRevocations", "liftRevocation"), (NOBODY, NOBODY)),
-    **dict.fromkeys(("listAudit", "reconcile"), (NOBODY, NOBODY)),
+    **dict.fromkeys(("explainAccess", "listAudit", "reconcile"), (NOBODY, NOBODY)),
     **dict.fromkeys(("health", "openapi"), (EVERYBODY, EVERYBODY)),
 }
 
@@ -121,6 +121,7 @@ BODIES: Final[dict[str, Callable[[Thing], Any]]] = {
     "importTokens": lambda thing: json.dumps({**thing.body, "provider": "more"}).encode(),
     "verifyReceipt": lambda thing: {"receipt": thing.receipt, "body": thing.body},
     "revokeAccess": lambda thing: {"principal": f"{thing.subject}-nobody"},
+    "explainAccess": lambda thing: {"method": "GET", "path": f"/tokens/{thing.token_id}", "principal": thing.requester},
     "issueTicket": lambda thing: {"subject": thing.subject},
 }
 """What would do it, so that nothing but the caller is refused."""
