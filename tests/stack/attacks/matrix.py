@@ -121,7 +121,12 @@ BODIES: Final[dict[str, Callable[[Thing], Any]]] = {
     "importTokens": lambda thing: json.dumps({**thing.body, "provider": "more"}).encode(),
     "verifyReceipt": lambda thing: {"receipt": thing.receipt, "body": thing.body},
     "revokeAccess": lambda thing: {"principal": f"{thing.subject}-nobody"},
-    "explainAccess": lambda thing: {"method": "GET", "path": f"/tokens/{thing.token_id}", "principal": thing.requester},
+    "explainAccess": lambda thing: {
+        "principal": thing.subject,
+        "groups": ["consumer"],
+        "method": "GET",
+        "path": f"/tokens/{thing.token_id}",
+    },
     "issueTicket": lambda thing: {"subject": thing.subject},
 }
 """What would do it, so that nothing but the caller is refused."""
