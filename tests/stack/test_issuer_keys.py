@@ -117,7 +117,8 @@ def test_warm_an_authorizer_looks_at_the_table_once_a_second_at_the_most(
     looks = warm["admit", "GetItem CACHE"]
     assert 1 <= looks["calls"] <= seconds + 1
     assert looks["reads"] == looks["calls"] / 2
-    assert {purpose for _, purpose in warm} == {"GetItem CACHE"}
+    assert {purpose for _, purpose in warm} <= {"GetItem CACHE", "GetItem ACCESS"}
+    assert ("admit", "GetItem ACCESS") not in warm or warm["admit", "GetItem ACCESS"]["calls"] <= seconds / 2 + 1
     assert issuer.fetches == 1
 
 

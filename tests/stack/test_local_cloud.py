@@ -76,9 +76,10 @@ def test_a_worker_can_be_found_killed_and_is_replaced(cloud: LiveCloud) -> None:
     assert get(f"{cloud.api_url}/health") == 200
     before = cloud.worker_pids("api_handler")
 
-    assert before
-    assert all(cloud.kill_worker(pid) for pid in before)
-    assert not cloud.kill_worker(before[0])
+    killed = [pid for pid in before if cloud.kill_worker(pid)]  # an idle one may end by itself meanwhile
+
+    assert killed
+    assert not cloud.kill_worker(killed[0])
     assert get(f"{cloud.api_url}/health") == 200
 
     assert not set(before) & set(cloud.worker_pids("api_handler"))
