@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from devtool.info import Info
 
 _SETTLE_SECONDS = 30.0
+LOG_PAGE = 10_000
+"""Events that CloudWatch Logs gives at once, at the most."""
 
 
 class LiveCloud:
@@ -100,8 +102,7 @@ class LiveCloud:
         logs = self.client("logs")
         group = f"/aws/lambda/{self.function_name(function)}"
         try:
-            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-            return "\n".join(event["message"].rstrip("\n") for page in pages for event in page["events"])
+            return "\n".join(event["message"].rstrip("\n") for event in _all_events(logs, group))
         except logs.exceptions.ResourceNotFoundException:
             return ""
 
@@ -202,3 +203,17 @@ def wait_for(condition: Any, seconds: float = 10.0) -> Any:
     if not processes.wait_until(holds, seconds):
         pytest.fail(f"this did not come true within {seconds:.0f} s: {getattr(condition, '__name__', condition)}")
     return result[0]
+
+
+def _all_events(logs: Any, group: str) -> Iterator[dict[str, Any]]:
+    """Give all of a group's events, oldest first: MiniStack gives the first 10,000, and no token for the rest."""
+    start = 0
+    while True:
+        events = logs.filter_log_events(logGroupName=group, startTime=start, limit=LOG_PAGE)["events"]
+        if len(events) < LOG_PAGE:
+            yield from events
+            return
+        last = events[-1]["timestamp"]
+        whole = [event for event in events if event["timestamp"] < last]  # of the last moment there may be more
+        yield from whole or events
+        start = last if whole else last + 1
