@@ -4,6 +4,7 @@
     kept, broken while sending,  sent once more on a fresh connection: the other side may have carried out the first,
       or no answer began         so what is sent here must bear that (a condition, a read)
     fresh, broken                Unanswered
+    anything after the answer    the connection is closed: what came unasked would be read as the next one's answer
 
 A Lambda freezes between invocations for minutes, servers close idle connections after seconds: a kept connection is a
 hope, not a fact.
@@ -11,14 +12,14 @@ hope, not a fact.
 
 from __future__ import annotations
 
-import http.client
 import select
+import socket
 import ssl
 import threading
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from chalicelib.aws.exchange import Answer, Garbled, written
 from chalicelib.aws.trust import Trust, trust
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT: Final = 1.0
 READ_TIMEOUT: Final = 3.0
 
-_BROKEN: Final = (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+_PIECE: Final = 65_536
+"""Bytes taken at once: more than a TLS record holds, so that none is left where `poll` does not see it."""
+
+_BROKEN: Final = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 """What a connection says that the other side has closed; before the first byte of an answer, on a kept one, it is no
 fault."""
 
@@ -38,8 +42,7 @@ class Unanswered(Exception):
     """No answer came, or half of one; the request may have been carried out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer, whatever its status; header names in lower case."""
 
     status: int
@@ -47,8 +50,7 @@ class Reply:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What is sent: a path without a query, headers with `host` among them."""
 
     method: str
@@ -57,26 +59,65 @@ class Request:
     body: bytes = b""
 
 
-class _Held:
-    """A connection, or none yet; closed with whoever holds it."""
+class _Lost(Exception):
+    """A connection ended before an answer began."""
 
-    def __init__(self) -> None:
-        self.connection: http.client.HTTPConnection | None = None
+
+class _Connection:
+    """An open connection, for one request after the other; closed with whoever holds it."""
+
+    __slots__ = ("_heard", "_socket")
+
+    def __init__(self, opened: socket.socket) -> None:
+        self._socket = opened
+        self._heard = select.poll()
+        self._heard.register(opened, select.POLLIN)
+
+    def is_silent(self) -> bool:
+        """Return whether nothing came since the last answer. Before we speak, all that can be heard is the end."""
+        return not self._heard.poll(0)
+
+    def exchange(self, sent: bytes, seconds: float) -> Answer:
+        """Send a request and return its answer, both within so many seconds.
+
+        Raises _Lost where the connection ended before an answer began, Garbled, or OSError.
+        """
+        ends = time.monotonic() + seconds
+        opened, answer = self._socket, Answer()
+        try:
+            self._wait_at_most(seconds)
+            opened.sendall(sent)
+            while piece := opened.recv(_PIECE):
+                if answer.feed(piece):
+                    return answer
+                self._wait_at_most(ends - time.monotonic())
+        except _BROKEN as error:
+            if answer.has_begun:
+                raise
+            raise _Lost(type(error).__name__) from None
+        if not answer.has_begun:
+            raise _Lost("ConnectionClosed")
+        answer.end()
+        return answer
 
     def close(self) -> None:
-        if self.connection is not None:
-            self.connection.close()
-            self.connection = None
+        self._socket.close()
 
     def __del__(self) -> None:
         self.close()
+
+    def _wait_at_most(self, seconds: float) -> None:
+        if seconds <= 0:
+            raise TimeoutError
+        if self._socket.gettimeout() != seconds:  # each setting is a call of the system
+            self._socket.settimeout(seconds)
 
 
 class _Kept(threading.local):
     """What each thread holds: it ends with the thread, or with the line."""
 
     def __init__(self) -> None:
-        self.held = _Held()
+        self.connection: _Connection | None = None
 
 
 class Line:
@@ -90,6 +131,7 @@ class Line:
         read_timeout: float = READ_TIMEOUT,
         believing: Trust = trust,
     ) -> None:
+        """`connect_timeout` bounds each step of connecting, `read_timeout` sending and the whole answer together."""
         self.endpoint = endpoint
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
@@ -97,65 +139,65 @@ class Line:
         self._kept = _Kept()
 
     def send(self, request: Request, *, within: float | None = None) -> Reply:
-        """Send a request and return the answer. `within` seconds bound each wait, beside the line's own time-outs.
+        """Send a request and return the answer. `within` seconds bound it, beside the line's own time-outs.
 
-        Raises Unanswered.
+        Raises Unanswered; ValueError for a request that is none, before anything is sent.
         """
-        kept = self._open_still()
+        sent = written(*request)
         try:
-            if kept is not None:
-                with suppress(*_BROKEN):
-                    return self._exchange(kept, request, within)
+            answer = self._on_a_kept_one(sent, within)
+            if answer is None:
                 self.close()
-            return self._exchange(self._opened(within), request, within)
-        except (OSError, http.client.HTTPException) as error:
+                answer = self._opened(within).exchange(sent, _least(self._read_timeout, within))
+        except Garbled as error:
             self.close()
-            raise Unanswered(type(error).__name__) from None
+            raise Unanswered(str(error)) from None
+        except (OSError, _Lost) as error:
+            self.close()
+            raise Unanswered(str(error) if isinstance(error, _Lost) else type(error).__name__) from None
+        if not answer.is_kept:
+            self.close()
+        return Reply(answer.status, answer.headers, answer.body)
 
     def close(self) -> None:
         """Let this thread's connection go."""
-        self._kept.held.close()
+        connection, self._kept.connection = self._kept.connection, None
+        if connection is not None:
+            connection.close()
 
-    def _exchange(self, connection: http.client.HTTPConnection, request: Request, within: float | None) -> Reply:
-        connection.sock.settimeout(_least(self._read_timeout, within))
-        connection.request(request.method, request.path, request.body, dict(request.headers))
-        response = connection.getresponse()
-        read = response.read()
-        if response.will_close:
-            self.close()
-        return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, read)
-
-    def _open_still(self) -> http.client.HTTPConnection | None:
-        """Return the connection if it is open and silent. Before we speak, all that can be heard on it is its end."""
-        held = self._kept.held
-        if held.connection is not None:
-            heard = select.poll()
-            heard.register(held.connection.sock, select.POLLIN)
-            if heard.poll(0):
-                held.close()
-        return held.connection
-
-    def _opened(self, within: float | None) -> http.client.HTTPConnection:
+    def _on_a_kept_one(self, sent: bytes, within: float | None) -> Answer | None:
+        connection = self._kept.connection
+        if connection is None or not connection.is_silent():
+            return None
         try:
-            connection = self._connected(within)
+            return connection.exchange(sent, _least(self._read_timeout, within))
+        except _Lost:
+            return None
+
+    def _opened(self, within: float | None) -> _Connection:
+        timeout = _least(self._connect_timeout, within)
+        try:
+            opened = self._connected(timeout)
         except ssl.SSLCertVerificationError:
             if not self._trust.widen():
                 raise
-            connection = self._connected(within)
-        self._kept.held.connection = connection
+            opened = self._connected(timeout)
+        connection = self._kept.connection = _Connection(opened)
         return connection
 
-    def _connected(self, within: float | None) -> http.client.HTTPConnection:
-        timeout = _least(self._connect_timeout, within)
-        host, port = self.endpoint.host, self.endpoint.port
-        connection: http.client.HTTPConnection
-        if self.endpoint.is_secure:
-            connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=self._trust.context())
-        else:
-            connection = http.client.HTTPConnection(host, port, timeout=timeout)
-        connection.connect()
-        connection.auto_open = 0  # it is opened here alone, so that a request that fails is never sent again unseen
-        return connection
+    def _connected(self, timeout: float) -> socket.socket:
+        opened = socket.create_connection((self.endpoint.host, self.endpoint.port), timeout)
+        try:
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if not self.endpoint.is_secure:
+                return opened
+            # An end that is not said in TLS's own words may be anybody's: no answer ends with it.
+            return self._trust.context().wrap_socket(
+                opened, server_hostname=self.endpoint.host, suppress_ragged_eofs=False
+            )
+        except BaseException:
+            opened.close()
+            raise
 
 
 def _least(own: float, within: float | None) -> float:

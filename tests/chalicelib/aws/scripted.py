@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import struct
 import threading
 import time
 from dataclasses import dataclass, field
@@ -52,6 +53,36 @@ def breaks_off(connection: socket.socket) -> bool:
     """Begin an answer, and close in the middle of it."""
     connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
     return False
+
+
+def sends(content: bytes) -> Callable[[socket.socket], bool]:
+    """Answer with these bytes, and keep the connection open."""
+
+    def step(connection: socket.socket) -> bool:
+        connection.sendall(content)
+        return True
+
+    return step
+
+
+def resets(connection: socket.socket) -> bool:
+    """Begin an answer, and let the connection be reset in the middle of it."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
+    time.sleep(0.1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return False
+
+
+def drips(seconds: float, content: bytes) -> Callable[[socket.socket], bool]:
+    """Answer byte by byte, with so many seconds between them."""
+
+    def step(connection: socket.socket) -> bool:
+        for at in range(len(content)):
+            connection.sendall(content[at : at + 1])
+            time.sleep(seconds)
+        return True
+
+    return step
 
 
 def is_silent(seconds: float) -> Callable[[socket.socket], bool]:

@@ -5,8 +5,10 @@ import re
 import socket
 import ssl
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import botocore
 import pytest
@@ -18,7 +20,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from chalicelib.aws.endpoints import Endpoint
 from chalicelib.aws.line import Line, Request, Unanswered
 from chalicelib.aws.trust import OWN_BUNDLES, ROOTS, Trust
-from tests.chalicelib.aws.scripted import Scripted, breaks_off, closes, is_silent, says, then_closes
+from tests.chalicelib.aws.scripted import (
+    Scripted,
+    breaks_off,
+    closes,
+    drips,
+    is_silent,
+    resets,
+    says,
+    sends,
+    then_closes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ASKED = Request("POST", "/", {"host": "table.example", "content-type": "application/json"}, b'{"a": 1}')
 
@@ -68,7 +83,7 @@ def test_a_kept_connection_that_breaks_and_whose_successor_breaks_too_is_given_u
     assert len(server.heard) == 4
 
 
-@pytest.mark.parametrize("step", [closes, breaks_off])
+@pytest.mark.parametrize("step", [closes, breaks_off, resets])
 def test_a_fresh_connection_that_breaks_is_not_tried_again(step: object) -> None:
     with Scripted([step]) as server, pytest.raises(Unanswered):  # type: ignore[list-item]
         Line(server.endpoint).send(ASKED)
@@ -76,8 +91,11 @@ def test_a_fresh_connection_that_breaks_is_not_tried_again(step: object) -> None
     assert len(server.heard) == 1
 
 
-def test_half_an_answer_on_a_kept_connection_is_none_and_is_not_tried_again_here() -> None:
-    with Scripted([says(200), breaks_off, says(200)]) as server, closing(Line(server.endpoint)) as line:
+@pytest.mark.parametrize("half", [breaks_off, resets])
+def test_half_an_answer_on_a_kept_connection_is_none_and_is_not_tried_again_here(
+    half: Callable[[socket.socket], bool],
+) -> None:
+    with Scripted([says(200), half, says(200)]) as server, closing(Line(server.endpoint)) as line:
         line.send(ASKED)
         with pytest.raises(Unanswered):
             line.send(ASKED)
@@ -96,6 +114,112 @@ def test_silence_ends_with_the_time_out_and_its_connection_is_not_used_again() -
         assert line.send(ASKED).status == 204
 
     assert server.opened == 2
+
+
+def test_an_answer_that_drips_ends_with_the_time_out_too() -> None:
+    whole = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+    began = time.monotonic()
+
+    with (
+        Scripted([drips(0.05, whole)]) as server,
+        closing(Line(server.endpoint, read_timeout=0.3)) as line,
+        pytest.raises(Unanswered, match="Timeout"),
+    ):
+        line.send(ASKED)
+
+    assert time.monotonic() - began < 1
+
+
+def test_an_answer_that_comes_late_is_not_the_next_one_s() -> None:
+    def late(connection: socket.socket) -> bool:
+        time.sleep(0.3)
+        return says(500)(connection)
+
+    with Scripted([late, says(201)]) as server, closing(Line(server.endpoint, read_timeout=0.1)) as line:
+        with pytest.raises(Unanswered, match="Timeout"):
+            line.send(ASKED)
+        time.sleep(0.4)
+        assert line.send(ASKED).status == 201
+
+
+def test_what_comes_behind_an_answer_is_not_the_next_one_s() -> None:
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+
+    with (
+        Scripted([sends(answer + answer), sends(answer), says(201)]) as server,
+        closing(Line(server.endpoint)) as line,
+    ):
+        assert line.send(ASKED).status == 200
+        assert line.send(ASKED).status == 200
+        assert line.send(ASKED).status == 201
+
+    assert server.opened == 2
+
+
+def test_what_comes_unasked_is_not_the_next_one_s() -> None:
+    answer, unasked = says(200), threading.Event()
+
+    def twice(connection: socket.socket) -> bool:
+        answer(connection)
+        time.sleep(0.1)
+        answer(connection)
+        unasked.set()
+        return True
+
+    with Scripted([twice, says(201)]) as server, closing(Line(server.endpoint)) as line:
+        line.send(ASKED)
+        assert unasked.wait(5)
+        assert line.send(ASKED).status == 201
+
+    assert server.opened == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}", b"{}"),
+        (b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", b"{}"),
+        (b"HTTP/1.0 204 Nothing\r\n\r\n", b""),
+    ],
+)
+def test_a_connection_that_will_be_closed_is_not_used_again(answer: bytes, body: bytes) -> None:
+    with (
+        Scripted([then_closes(sends(answer)), says(201)]) as server,
+        closing(Line(server.endpoint)) as line,
+    ):
+        assert line.send(ASKED).body == body
+        assert line.send(ASKED).status == 201
+
+    assert server.opened == 2
+
+
+def test_an_answer_in_chunks_behind_an_interim_one_is_read() -> None:
+    head = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+    with (
+        Scripted([sends(head + b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"), says(201)]) as server,
+        closing(Line(server.endpoint)) as line,
+    ):
+        assert line.send(ASKED)[::2] == (200, b"{}")
+        assert line.send(ASKED).status == 201
+
+    assert server.opened == 1
+
+
+def test_an_answer_that_is_none_says_what_is_wrong_and_not_what_came() -> None:
+    with (
+        Scripted([sends(b"SSH-2.0-secret\r\n\r\n")]) as server,
+        closing(Line(server.endpoint)) as line,
+        pytest.raises(Unanswered, match=r"^the answer is no HTTP$"),
+    ):
+        line.send(ASKED)
+
+
+def test_a_header_that_would_split_a_request_is_refused_before_a_connection_is_opened() -> None:
+    with Scripted([]) as server, closing(Line(server.endpoint)) as line, pytest.raises(ValueError, match="printable"):
+        line.send(Request("POST", "/", {"host": "x\r\nx-amz-target: DynamoDB_20120810.DeleteTable"}))
+
+    assert server.opened == 0
 
 
 def test_what_is_left_of_the_caller_s_time_counts_where_it_is_less() -> None:
@@ -168,6 +292,18 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(authority: Path) -> No
         Line(server.endpoint, believing=Trust()).send(ASKED)
 
     assert server.heard == []
+
+
+def test_an_end_that_tls_does_not_vouch_for_ends_no_answer(authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority))
+    to_the_end = sends(b"HTTP/1.1 200 OK\r\n\r\n{}")
+
+    with (
+        Scripted([then_closes(to_the_end)], serving(authority)) as server,
+        closing(Line(server.endpoint, believing=Trust())) as line,
+        pytest.raises(Unanswered, match="EOF"),
+    ):
+        line.send(ASKED)
 
 
 @pytest.mark.parametrize("setting", OWN_BUNDLES)
