@@ -17,7 +17,7 @@ from devtool.workspace import PROJECT, default_workspace
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_TYPED = ("app.py", "chalicelib", "devtool")
+_TYPED = ("app.py", "chalicelib", "devtool", "bench")
 
 
 def check() -> int:

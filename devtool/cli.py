@@ -117,6 +117,16 @@ def _add_work(commands: Any) -> None:
     local.add_argument("--port", type=_port, default=_LOCAL_PORT, help="where to listen (default: %(default)s)")
     local.set_defaults(run=_local)
 
+    bench = commands.add_parser(
+        "bench",
+        help="measure: ours, the usual way, the physical limit",
+        description="Measure ours against an honest peer and the physical limit (bench/README.md). A whole run takes "
+        "minutes and rewrites bench/results.json, its picture and its table; with an option it only prints.",
+    )
+    bench.add_argument("--only", nargs="+", metavar="NAME", type=_line, default=[], help="these lines, such as settle")
+    bench.add_argument("--quick", action="store_true", help="fewer rounds: a first look")
+    bench.set_defaults(run=_bench)
+
     test = commands.add_parser("test", help="run the tests; what follows goes to pytest")
     test.set_defaults(run=_test)
 
@@ -173,6 +183,14 @@ def _assignment(text: str) -> tuple[str, str]:
     if not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE. Write: JwtAudience=cloakroom")
     return name, value
+
+
+def _line(text: str) -> str:
+    from devtool.bench import names
+
+    if text not in names():
+        raise argparse.ArgumentTypeError(f"{text!r} is no line: take some of {', '.join(names())}")
+    return text
 
 
 def _up(options: argparse.Namespace) -> None:
@@ -257,6 +275,13 @@ def _issuers(options: argparse.Namespace) -> None:
     from devtool.issuers import checked
 
     sys.stdout.write(checked(options.file, options.jwt_issuer) + "\n")
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from devtool.bench import run
+
+    only = ["--only", *options.only] if options.only else []
+    return run([*only, *(["--quick"] if options.quick else [])])
 
 
 def _test(options: argparse.Namespace) -> int:

@@ -1,0 +1,1 @@
+"""The limits: the least that each job takes, with nothing around it."""

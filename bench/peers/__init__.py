@@ -1,0 +1,1 @@
+"""The peers: the same jobs, written as the documentation of what they are made of advises."""
