@@ -39,7 +39,14 @@ class Desk:
 
     def __init__(self, delay: float, answers: dict[str, Any]) -> None:
         self.delay = delay
-        self._ready = {name: _response(answer) for name, answer in {**USUAL, **answers}.items()}
+        self._ready: dict[str, bytes] = {}
+        self._by_text: dict[str, list[tuple[bytes, bytes]]] = {}
+        for name, answer in {**USUAL, **answers}.items():
+            operation, _, text = name.partition(" ")
+            if text and not text.startswith("/"):
+                self._by_text.setdefault(operation, []).append((text.encode(), _response(answer)))
+            else:
+                self._ready[name] = _response(answer)
         self._unknown = _response({"status": 404, "body": {"__type": "UnknownOperationException"}})
         self.open = 0
         self.forget()
@@ -70,6 +77,9 @@ class Desk:
         operation = _operation(head)
         self._requests += 1
         self._operations[operation] += 1
+        for text, response in self._by_text.get(operation, ()):
+            if text in body:
+                return response
         ready = self._ready.get(operation)
         if ready is not None:
             return ready

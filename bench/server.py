@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 Answers = Mapping[str, Any]
 """What is answered, by the operation's name (`PutItem`, `Decrypt`), `@connections` for a post to a socket, or method
 and path (`GET /jwks.json`) for a request without an operation. Each is the JSON object of a 200; or
-`{"status": 400, "body": {...}}`, for a refusal. What is not named is answered as `bench.answering.USUAL` has it."""
+`{"status": 400, "body": {...}}`, for a refusal. `Query BRANCH#` is for those queries whose body holds that text. What
+is not named is answered as `bench.answering.USUAL` has it."""
 
 _ENDS_WITHIN = 10.0
 

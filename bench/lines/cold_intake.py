@@ -1,0 +1,59 @@
+"""Cold intake: a fresh interpreter up to its first stored item, over TLS."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import fresh, login, tree
+from bench.figures import LIMIT, OURS, PEER, Line, Target, compared, interleaved, middle
+from bench.server import server
+
+if TYPE_CHECKING:
+    from bench.figures import Scale
+    from bench.server import Server
+
+TARGET = Target(limit_at_most=1.6, peer_at_least=6)
+_ACCEPTED = 202
+
+
+def measure(scale: Scale) -> list[Line]:
+    """Start each anew, in turn."""
+    finished, others = tree.finished(), tree.others()
+    with server(answers=login.answers()) as aws, tempfile.TemporaryDirectory() as folder:
+        ours_believe, boto_believes = fresh.bundles(aws, Path(folder))
+        settings = login.settings(aws)
+        bare, usual = (
+            {**settings, "AWS_CA_BUNDLE": str(ours_believe)},
+            {**settings, "AWS_CA_BUNDLE": str(boto_believes)},
+        )
+        functions = {
+            OURS: fresh.ours("app", finished, bare),
+            PEER: fresh.other("peers.usual", others, usual),
+            LIMIT: fresh.other("limits.intake", others, bare),
+        }
+        asked = {who: _operations(aws, function) for who, function in functions.items()}
+        walls: dict[str, list[float]] = {who: [] for who in functions}
+        samples = interleaved(
+            scale.of(full=15, quick=3),
+            {who: fresh.taking(function, login.event, walls[who]) for who, function in functions.items()},
+        )
+    waited = ", ".join(f"{who} {middle(taken):.0f} ms" for who, taken in walls.items())
+    details = [
+        f"wall time: {waited}",
+        *(f"{who} asks AWS for {operations}" for who, operations in asked.items()),
+        "beyond the limit ours checks the body and what the caller may do, finds and unwraps the domain's key,",
+        "derives the record's from it, marks the body and signs a receipt",
+    ]
+    return [compared("cold intake", "ms of processor", samples, TARGET, details=details)]
+
+
+def _operations(aws: Server, function: fresh.Function) -> str:
+    """Start a function once, see that it stored, and name what it asked for."""
+    aws.forget()
+    answer = fresh.start(function, login.event()).answer
+    counted = aws.counts()["operations"]
+    if answer["statusCode"] != _ACCEPTED or counted.get("PutItem") != 1:
+        raise RuntimeError(f"{function.module} stored nothing: {answer['statusCode']}, {counted}")
+    return ", ".join(counted)
