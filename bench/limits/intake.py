@@ -12,23 +12,28 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from bench.limits import wire
 
 
-def put(body: dict[str, Any], key: AESGCM) -> bytes:
-    """Seal a hand-in's token and return the arguments of its PutItem."""
-    nonce, name = os.urandom(12), os.urandom(16).hex()
-    sealed = nonce + key.encrypt(nonce, json.dumps(body["token"]).encode(), body["subject"].encode())
+def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
+    """Take a token in."""
+    body = json.loads(event["body"])
+    arguments = put(body, sealed(body, AESGCM(bytes(range(32)))))
+    wire.exchanged(wire.connected(), wire.signed("DynamoDB_20120810.PutItem", arguments))
+    return {"statusCode": 202, "body": "{}"}
+
+
+def sealed(body: dict[str, Any], key: AESGCM) -> bytes:
+    """Seal a hand-in's token."""
+    nonce = os.urandom(12)
+    return nonce + key.encrypt(nonce, json.dumps(body["token"]).encode(), body["subject"].encode())
+
+
+def put(body: dict[str, Any], token: bytes) -> bytes:
+    """Return the arguments of the PutItem."""
     item = {
-        "pk": {"S": f"JOB#{name}"},
+        "pk": {"S": f"JOB#{os.urandom(16).hex()}"},
         "sk": {"S": "JOB"},
         "subject": {"S": body["subject"]},
         "provider": {"S": body["provider"]},
-        "sealed": {"B": b64encode(sealed).decode()},
+        "sealed": {"B": b64encode(token).decode()},
     }
     arguments = {"TableName": "cloakroom", "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
     return json.dumps(arguments).encode()
-
-
-def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """Take a token in."""
-    arguments = put(json.loads(event["body"]), AESGCM(bytes(range(32))))
-    wire.exchanged(wire.connected(), wire.signed("DynamoDB_20120810.PutItem", arguments))
-    return {"statusCode": 202, "body": "{}"}

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from bench import fresh, login, tree
 from bench.figures import LIMIT, OURS, PEER, Line, Target, compared, interleaved, middle
+from bench.function import bundles, other, ours
 from bench.server import server
 
 if TYPE_CHECKING:
     from bench.figures import Scale
+    from bench.function import Function
     from bench.server import Server
 
 TARGET = Target(limit_at_most=1.6, peer_at_least=6)
@@ -22,16 +24,16 @@ def measure(scale: Scale) -> list[Line]:
     """Start each anew, in turn."""
     finished, others = tree.finished(), tree.others()
     with server(answers=login.answers()) as aws, tempfile.TemporaryDirectory() as folder:
-        ours_believe, boto_believes = fresh.bundles(aws, Path(folder))
+        ours_believe, boto_believes = bundles(aws, Path(folder))
         settings = login.settings(aws)
         bare, usual = (
             {**settings, "AWS_CA_BUNDLE": str(ours_believe)},
             {**settings, "AWS_CA_BUNDLE": str(boto_believes)},
         )
         functions = {
-            OURS: fresh.ours("app", finished, bare),
-            PEER: fresh.other("peers.usual", others, usual),
-            LIMIT: fresh.other("limits.intake", others, bare),
+            OURS: ours("app", finished, bare),
+            PEER: other("peers.usual", others, usual),
+            LIMIT: other("limits.intake", others, bare),
         }
         asked = {who: _operations(aws, function) for who, function in functions.items()}
         walls: dict[str, list[float]] = {who: [] for who in functions}
@@ -49,7 +51,7 @@ def measure(scale: Scale) -> list[Line]:
     return [compared("cold intake", "ms of processor", samples, TARGET, details=details)]
 
 
-def _operations(aws: Server, function: fresh.Function) -> str:
+def _operations(aws: Server, function: Function) -> str:
     """Start a function once, see that it stored, and name what it asked for."""
     aws.forget()
     answer = fresh.start(function, login.event()).answer

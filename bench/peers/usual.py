@@ -1,7 +1,7 @@
 """The usual intake: Chalice with pydantic, boto3.resource and Powertools, as their documentation shows them together.
 
 The same job as ours: check the body, seal the token under a key that KMS unwrapped once, one conditional put, a log
-line, a metric, 202. It is spared what ours does besides: looking the key up in the table, deriving the record's from it,
+line, a metric, 202. It is spared what ours does besides: looking the key up in the table, deriving the record's,
 keyed marks, a signed receipt, deciding anew what the caller may do.
 """
 
