@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 from chalicelib.errors import Misconfigured, NoSocketYet
 
@@ -84,8 +85,7 @@ USAGE_PLANS_AT_IMPORT = os.environ.get("USAGE_KEYS") != NO_USAGE_KEYS
 so. Not the other way round: a stack that asked for no key would have plans that count nothing, unseen."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """All settings of one deployment."""
 
     table_name: str

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LONGEST_VALUE = 300
 
+_written = json.JSONEncoder(separators=(",", ":")).encode
+
 _about: dict[str, object] = {}
 """What every line of this invocation carries. A plain global: a Lambda process does one invocation at a time, and a
 context variable would not reach the threads that the handlers use."""
@@ -37,7 +39,7 @@ def fact(event: str, **fields: object) -> None:
     """Log one outcome, which may be a metric too. Values are numbers, booleans or short text; None is left out."""
     line = _plain({"event": event, "stage": _stage(), **_about, **fields})
     line |= embedded(event, line, time.time_ns() // 1_000_000)
-    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+    sys.stdout.write(_written(line) + "\n")
     sys.stdout.flush()
 
 

@@ -167,7 +167,6 @@ def _context(caller: Caller, groups: Sequence[str], named: set[str]) -> dict[str
         "token_id": caller.token_id or "",
         "groups": ",".join(groups),
         "exp": str(caller.expires_at),
-        "at": str(caller.verified_at),
     }
     return {**told, "claims": json.dumps(claims, separators=(",", ":"))} if claims else told
 

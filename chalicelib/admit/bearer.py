@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from base64 import urlsafe_b64decode
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from jwt import PyJWS
 from jwt.exceptions import InvalidAlgorithmError, InvalidKeyError, InvalidSignatureError, PyJWTError
+from msgspec import Struct, field
 
 from chalicelib.admit.claims import Fault, optional_text
 from chalicelib.admit.issuer import ALGORITHMS
@@ -41,8 +41,7 @@ class KeySource(Protocol):
         """Return the key or None; may raise KeysUnavailable."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(Struct, frozen=True, kw_only=True):
     """Hold who calls, as the issuer says; times in seconds since 1970.
 
     `client` is the application that the token was made for: `azp` (OpenID Connect Core 1.0, section 2) or `client_id`
@@ -61,8 +60,7 @@ class Caller:
     issued_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Hold why a bearer was refused: for the log, never for the caller.
 
     Codes: no_bearer, too_large, malformed, type, critical, algorithm, unknown_key, keys_unavailable,
@@ -72,8 +70,7 @@ class Refused:
     code: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verifier:
+class Verifier(Struct, frozen=True, kw_only=True):
     """Verify bearer tokens of one issuer.
 
     RS256 and ES256, as far as its operator allows them, by the issuer's published keys only: what the token itself

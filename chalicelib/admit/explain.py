@@ -5,8 +5,9 @@ Nothing is decided here a second time. What is added is who said it, where, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from msgspec import Struct
 
 from chalicelib.admit.answer import SignInAgain, answer
 from chalicelib.admit.bearer import EXPIRED, Caller, Refused
@@ -60,16 +61,14 @@ class Policies(Protocol):
         """Return those of the groups that have one."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Api:
+class Api(Struct, frozen=True, kw_only=True):
     """The API that is asked: `arn_base` as in a method's ARN; its routes with their methods, open to all or not."""
 
     arn_base: str
     routes: Mapping[str, Mapping[str, bool]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Explainer:
+class Explainer(Struct, frozen=True, kw_only=True):
     """The verb of `/authz/explain`. That only administrators reach it is the policies' work.
 
     `access` tells what the table says of revocations now; it and the policies may raise Unavailable, as `things` may.

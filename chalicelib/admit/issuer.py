@@ -9,8 +9,9 @@ refused; so the names of two issuers never meet, also where one has no prefix at
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+from msgspec import Struct, field
 
 from chalicelib.admit.claims import Fault, Path, audiences, found_at, text, words
 from chalicelib.model import names
@@ -26,8 +27,7 @@ AudienceClaim = Literal["aud", "client_id"]
 _NAMEABLE: Final = re.compile(CLAIM_PATTERN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Issuer:
+class Issuer(Struct, frozen=True, kw_only=True):
     """Hold what its operator says of an issuer.
 
     `name` is its `iss`, letter for letter. Its keys are at `jwks_url`, or where the document at `discovery_url` says.

@@ -6,11 +6,10 @@ that is listed has a key of its own, by its place in the list; all others share 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Meter:
+class Meter(Struct, frozen=True, kw_only=True):
     """Know the keys of the usage plans: `prefix` and two digits, 00 for everybody who is not in `clients`."""
 
     prefix: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.errors import Unauthorized
 from chalicelib.model.access import is_fresh
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.model.policy import Policy
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """Look again at callers that were admitted a while ago. `because` notes for the log why one is refused.
 
     `access` tells what this process knows, `since` what the table says at a moment or later; each may raise
@@ -63,12 +63,12 @@ class Standing:
         if not found:
             self.because("no_policy")
             raise Unauthorized
-        return dataclasses.replace(
+        return replace(
             caller,
             statements=tuple(
                 bound((one for policy in found for one in policy.statements), caller.principal, caller.claims)
             ),
             groups=tuple(policy.group for policy in found),
             other_groups=tuple(group for group in groups if group not in {policy.group for policy in found}),
-            bearer=dataclasses.replace(caller.bearer, epoch=access.epoch.policies),
+            bearer=replace(caller.bearer, epoch=access.epoch.policies),
         )

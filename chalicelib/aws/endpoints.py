@@ -6,9 +6,10 @@ they know.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from chalicelib.aws.signature import Credentials
 
@@ -37,8 +38,7 @@ LEFT_TO_BOTO: Final = (
 """Where one of these is set, boto3 makes the calls: it knows what they mean."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True, kw_only=True):
     """Where a service listens."""
 
     is_secure: bool
@@ -53,8 +53,7 @@ class Endpoint:
         return self.host if self.port == usual else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What a process knows of AWS: as whom it calls, in which region."""
 
     credentials: Credentials

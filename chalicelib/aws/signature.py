@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import hmac
 import time
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import quote
+
+from chalicelib.model.values import Discreet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,13 +24,14 @@ _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _SAFE_IN_PATHS: Final = "/~"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(Discreet, frozen=True, kw_only=True):
     """An access key; with a session token where it is a role's, as in Lambda."""
 
+    HIDDEN: ClassVar[tuple[str, ...]] = ("secret_key", "session_token")
+
     access_key: str
-    secret_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
+    secret_key: str
+    session_token: str | None = None
 
 
 class Signer:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib import errors
 from chalicelib.model.audit import LONGEST_TEXT, Entry, Event, Who, about_token, who_of
@@ -48,8 +49,7 @@ class Lists(Protocol):
         """Return a page, and what the next begins behind."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Auditor:
+class Auditor(Struct, frozen=True, kw_only=True):
     """What a route does for the audit. `now` is in microseconds; `new_id` mints a random id."""
 
     audit: Audit

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,8 +31,7 @@ class JobLists(Protocol):
         """Return what still is there of up to ROWS_AT_ONCE rows, by id."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lists:
+class Lists(Struct, frozen=True, kw_only=True):
     """The verb of the listing routes. Whether the caller may ask for the list at all was decided by its path."""
 
     jobs: JobLists

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import Forbidden, NeedsReauth, NotFound, TokenExpired, TokenRevoked, TooShortLived
 from chalicelib.model.audit import Event, about_token, concerning, who_of
@@ -74,8 +75,7 @@ class Audit(Protocol):
         """Raise Unavailable when it was not."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Counter:
+class Counter(Struct, frozen=True, kw_only=True):
     """The verbs of the reading routes. `now` is in microseconds.
 
     What is not the caller's is NotFound, like what does not exist: an answer that told them apart would tell which

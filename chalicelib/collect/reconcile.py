@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.model.job import Type
 from chalicelib.model.listing import Wanted
@@ -46,8 +48,7 @@ class Tokens(Protocol):
         """Return those places at which there is an entry."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reckoned:
+class Reckoned(Struct, frozen=True, kw_only=True):
     """How the tokens of a page stand; of the `wrong` ones the id, how, and when (microseconds)."""
 
     counts: Mapping[str, int]
@@ -55,8 +56,7 @@ class Reckoned:
     going: Going | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reconciler:
+class Reconciler(Struct, frozen=True, kw_only=True):
     """The verb behind `GET /audit/reconcile`: first a walk through the jobs, then one through the entries."""
 
     jobs: Jobs

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import NotFound
 from chalicelib.model.job import Job, Type
@@ -27,8 +28,7 @@ class Imports(Protocol):
         """Return a page, and the line that the next begins behind."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RefusedLines:
+class RefusedLines(Struct, frozen=True, kw_only=True):
     """The verb behind `GET /imports/{id}/refusals`."""
 
     jobs: Jobs

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import IdempotencyKeyReused, KeyGone
 from chalicelib.intake.reading import canonical
@@ -49,8 +50,7 @@ class Witness(Sealer, Protocol):
         """Return the receipt as text. Raises KeyGone."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Intake:
+class Intake(Struct, frozen=True, kw_only=True):
     """The verb behind `POST /tokens`. `now` is in microseconds; `new_id` mints a random id."""
 
     deposits: Depository
@@ -68,7 +68,7 @@ class Intake:
         token_id = self.new_id() if idempotency_key is None else idempotent_id(by.principal, idempotency_key)
         unmarked = deposit_of(body, self.sealer, token_id=token_id, by=by, now=self.now())
         mark = self.sealer.mark(canonical(body), unmarked.token.place, unmarked.key_version)
-        deposit = replace(unmarked, body_mark=mark)
+        deposit = unmarked.marked(mark)
         receipt = self._receipt(deposit, mark)  # before the write: what fails here has stored nothing
         stored = self.deposits.accept(deposit)
         if stored is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import Conflict, IllegalTransition, NotFound
 from chalicelib.model.audit import who_of
@@ -38,8 +39,7 @@ class Leases(Protocol):
         """Return False when something happened to the job since it was read."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Control:
+class Control(Struct, frozen=True, kw_only=True):
     """The verbs behind `POST /jobs/{id}/cancel` and `/retry`."""
 
     jobs: Jobs

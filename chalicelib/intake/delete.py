@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import NotFound
 from chalicelib.model.audit import concerning, who_of
@@ -26,8 +27,7 @@ class Revocable(Protocol):
         """Return the job that does the rest: the first one's, however often it is asked."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Deletion:
+class Deletion(Struct, frozen=True, kw_only=True):
     """The verb behind `DELETE /tokens/{id}`."""
 
     tokens: Revocable

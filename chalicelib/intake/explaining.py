@@ -61,12 +61,9 @@ class ExplainIn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
         return "ExplainIn(...)"
 
 
-_explain = msgspec.json.Decoder(ExplainIn)
-
-
 def read_explain(raw: bytes) -> Asked:
     """Return what is asked by the body of `POST /authz/explain`. Raises BodyTooLarge, InvalidBody."""
-    return _asked_of(read(raw, _explain))
+    return _asked_of(read(raw, ExplainIn))
 
 
 def _asked_of(body: ExplainIn) -> Asked:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import BodyTooLarge, IdempotencyKeyReused, InvalidBody, KeyGone
 from chalicelib.model.clock import SECOND
@@ -59,8 +60,7 @@ class Marker(Protocol):
         """Return a keyed hash."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reception:
+class Reception(Struct, frozen=True, kw_only=True):
     """The verbs behind `POST /uploads` and `POST /imports`. `now` is in microseconds; `new_id` mints a random id."""
 
     imports: Imports

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from chalicelib.errors import Unreadable
 from chalicelib.intake.accept import deposit_of
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from chalicelib.model.limits import Reach
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LineReader:
+class LineReader(Struct, frozen=True, kw_only=True):
     """The body of `POST /tokens`, a line each."""
 
     sealer: Sealer

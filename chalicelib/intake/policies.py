@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+from msgspec import Struct
 
 from chalicelib.errors import InvalidBody, NotFound, WouldLockOut
 from chalicelib.model.decision import allows, bound
@@ -38,8 +38,7 @@ class Policies(Protocol):
         """Return a page, and the group that the next begins behind."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rulebook:
+class Rulebook(Struct, frozen=True, kw_only=True):
     """The verbs of `/policies`. That only administrators reach them is the policies' work."""
 
     policies: Policies

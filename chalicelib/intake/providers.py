@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
+from msgspec import Struct
 
 from chalicelib.errors import AddressRefused, Conflict, InvalidBody, NotFound, NotSent, OutsideLimits
 from chalicelib.intake.discovery import Web, discover
@@ -58,8 +58,7 @@ class Outsiders(Web, Protocol):
         """Raise AddressRefused, or NotSent for a name that does not resolve."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Registrar:
+class Registrar(Struct, frozen=True, kw_only=True):
     """The verbs of `/providers`. That only administrators reach them is the policies' work."""
 
     providers: Providers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -24,7 +25,6 @@ from chalicelib.intake.bodies import (
     TokenIn,
     VerifyIn,
 )
-from chalicelib.intake.provider_rules import provider_fault
 from chalicelib.intake.secret_texts import SECRET_NAME, SHORTEST_SECRET
 from chalicelib.model import names
 
@@ -36,14 +36,6 @@ B = TypeVar("B", bound=msgspec.Struct)
 LONGEST_IDEMPOTENCY_KEY = 255
 LONGEST_SHOWN_NAME = 32
 
-_hand_in = msgspec.json.Decoder(HandIn)
-_rejected = msgspec.json.Decoder(RejectedIn)
-_import = msgspec.json.Decoder(ImportIn)
-_verify = msgspec.json.Decoder(VerifyIn)
-_ticket = msgspec.json.Decoder(TicketIn)
-_policy = msgspec.json.Decoder(PolicyIn)
-_provider = msgspec.json.Decoder(ProviderIn)
-_revocation = msgspec.json.Decoder(RevocationIn)
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 _NO_BODY = HandIn(subject="", provider="", token=TokenIn(access_token=""))
@@ -61,7 +53,7 @@ _OUR_PATHS = re.compile(r"(?:\.token|\.credential|\.limits|\.body|\.body\.token|
 
 def read_hand_in(raw: bytes, *, idempotency_key: str | None = None) -> HandIn:
     """Return the body of `POST /tokens`. Raises BodyTooLarge, InvalidBody, or InvalidParameter for a secret key."""
-    body = read(raw, _hand_in)
+    body = read(raw, HandIn)
     if idempotency_key is not None and any(secret in idempotency_key for secret in _secrets(body.token)):
         rule = "it is no secret and must not repeat the token"  # its hash is the job's id
         raise InvalidParameter(f"Idempotency-Key: {rule}", field="Idempotency-Key", rule=rule)
@@ -74,14 +66,14 @@ def read_verify(raw: bytes) -> VerifyIn:
 
     It is as large as what it holds: a body that could be handed in, and a receipt.
     """
-    asked = read(raw, _verify, LARGEST_BODY + 2 * LONGEST_RECEIPT)
+    asked = read(raw, VerifyIn, LARGEST_BODY + 2 * LONGEST_RECEIPT)
     _check(asked.body)
     return asked
 
 
 def read_ticket(raw: bytes) -> TicketIn:
     """Return the body of `POST /tickets`; none at all asks for all that is the caller's."""
-    body = read(raw or b"{}", _ticket)
+    body = read(raw or b"{}", TicketIn)
     if body.subject is not None and body.job is not None:
         raise _invalid("job", "a ticket is for a subject or for a job, not for both")
     if body.subject is not None:
@@ -91,7 +83,9 @@ def read_ticket(raw: bytes) -> TicketIn:
 
 def read_provider(raw: bytes) -> ProviderIn:
     """Return the body of `PUT /providers/{name}`. Its addresses are not looked at yet."""
-    body = read(raw, _provider)
+    from chalicelib.intake.provider_rules import provider_fault  # noqa: PLC0415  one route's
+
+    body = read(raw, ProviderIn)
     if fault := provider_fault(body):
         raise _invalid(*fault)
     return body
@@ -99,22 +93,22 @@ def read_provider(raw: bytes) -> ProviderIn:
 
 def read_policy(raw: bytes) -> PolicyIn:
     """Return the body of `PUT /policies/{group}`. What it says is not looked at yet."""
-    return read(raw, _policy)
+    return read(raw, PolicyIn)
 
 
 def read_rejected(raw: bytes) -> RejectedIn:
     """Return the body of `POST /tokens/{token_id}/rejected`. Raises BodyTooLarge, InvalidBody."""
-    return read(raw, _rejected)
+    return read(raw, RejectedIn)
 
 
 def read_revocation(raw: bytes) -> RevocationIn:
     """Return the body of `POST /revocations`. Raises BodyTooLarge, InvalidBody."""
-    return read(raw, _revocation)
+    return read(raw, RevocationIn)
 
 
 def read_import(raw: bytes) -> ImportIn:
     """Return the body of `POST /imports` that names a file."""
-    return read(raw, _import)
+    return read(raw, ImportIn)
 
 
 def read_idempotency_key(header: str | None) -> str | None:
@@ -142,12 +136,12 @@ def _given(struct: msgspec.Struct, defaults: msgspec.Struct) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value != getattr(defaults, name)}
 
 
-def read(raw: bytes, decoder: msgspec.json.Decoder[B], largest: int = LARGEST_BODY) -> B:
-    """Return the body that a decoder reads. Raises BodyTooLarge, InvalidBody naming the field and the rule."""
+def read(raw: bytes, body: type[B], largest: int = LARGEST_BODY) -> B:
+    """Return a body of this kind. Raises BodyTooLarge, InvalidBody naming the field and the rule."""
     if len(raw) > largest:
         raise BodyTooLarge(f"at most {largest} bytes", limit=largest)
     try:
-        return decoder.decode(raw)
+        found: B = _decoder(body).decode(raw)
     except msgspec.ValidationError as error:
         raise _translated(str(error)) from None
     except msgspec.DecodeError as error:
@@ -157,6 +151,13 @@ def read(raw: bytes, decoder: msgspec.json.Decoder[B], largest: int = LARGEST_BO
         raise _invalid("", "JSON in UTF-8") from None
     except RecursionError:
         raise _invalid("", f"at most {DEEPEST_EXTRA} levels deep") from None
+    return found
+
+
+@cache
+def _decoder(body: type[B]) -> msgspec.json.Decoder[B]:
+    """Return what reads bodies of a kind. Made when it is first asked for: each takes up to a millisecond."""
+    return msgspec.json.Decoder(body)
 
 
 def _translated(message: str) -> InvalidBody:

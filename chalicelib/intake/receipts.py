@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import KeyGone, NotFound
 from chalicelib.intake.reading import canonical
@@ -40,8 +41,7 @@ class Marker(Protocol):
         """Return a keyed hash. Raises KeyGone."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Notary:
+class Notary(Struct, frozen=True, kw_only=True):
     """The verb behind `POST /receipts/verify`."""
 
     deposits: Deposits

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import InvalidBody, WouldLockOut
 from chalicelib.model.access import SKEW, Kind, Revocation, id_of
@@ -36,8 +37,7 @@ class Revocations(Protocol):
         """Return a page, and the id that the next begins behind."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Warden:
+class Warden(Struct, frozen=True, kw_only=True):
     """The verbs of `/revocations`. That only administrators reach them is the policies' work.
 
     `changed` is called when something was, so that this process hears of it at once.

@@ -8,8 +8,10 @@ from __future__ import annotations
 import enum
 import hashlib
 import re
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from chalicelib.model.clock import SECOND, rfc3339
 
@@ -40,8 +42,7 @@ class Kind(enum.StrEnum):
     BEARER = "bearer"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bearer:
+class Bearer(Struct, frozen=True, kw_only=True):
     """What a bearer token says of itself, as far as its end depends on it; in seconds since 1970.
 
     `token_id` is its `jti`, empty where it has none. `issued_at` is None where it does not say: it counts as issued
@@ -59,8 +60,7 @@ class Bearer:
         return (self.expires_at + BEARER_LEEWAY) * SECOND <= now
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Revocation:
+class Revocation(Struct, frozen=True, kw_only=True):
     """End the access of `name`: a principal (`sub`), or a bearer by its `jti`, of whichever issuer.
 
     `id` is the same for the same kind and name (see `id_of`): asking twice makes one. Times in microseconds. With kind
@@ -106,8 +106,7 @@ class Revocation:
         return (self.id, self.until, self.issued_before) == (other.id, other.until, other.issued_before)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Epoch:
+class Epoch(Struct, frozen=True, kw_only=True):
     """Count the changes of who may do what: `rev` all of them, `policies` those of policies alone.
 
     Compared for being the same, never for order: a table restored from a backup counts from where it was.
@@ -117,8 +116,7 @@ class Epoch:
     policies: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Access:
+class Access(Struct, frozen=True, kw_only=True):
     """What is known of revocations and policies, as of `known_at` (microseconds, before the table was asked)."""
 
     known_at: int

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import enum
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from chalicelib.errors import CloakroomError
 from chalicelib.model.clock import SECOND, rfc3339
@@ -61,8 +62,7 @@ _ENDS_OF_ANY = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Who:
+class Who(Struct, frozen=True, kw_only=True):
     """Who acted, and whence: as the bearer token and API Gateway said. What is not known is empty."""
 
     principal: str
@@ -81,8 +81,7 @@ class Who:
 _ORIGIN = ("issuer", "client", "bearer", "groups", "address")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One entry. `at` is in microseconds; `token_id`, `job_id` and what else is not concerned is None.
 
     `event` and `job_type` are text, so that what a later version writes is shown, too. `kept_until` (epoch seconds) is

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WrappedKey:
+class WrappedKey(Struct, frozen=True, kw_only=True):
     """A branch key as the table keeps it: useless without KMS. `made_at` in microseconds, 0 where nobody wrote it.
 
     `receipt_key` is public: it verifies the receipts of this version. None where nobody has derived it yet.
@@ -25,8 +25,7 @@ class WrappedKey:
     receipt_key: bytes | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shredded:
+class Shredded(Struct, frozen=True, kw_only=True):
     """What stands where a domain's keys were deleted, at `at` (microseconds): the next key's version is one above.
 
     Numbering goes on, so that a process which still holds a deleted key never takes another key for it.

@@ -8,10 +8,11 @@ Times are microseconds; 0 stands for never.
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Generic, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.model.clock import SECOND
 
@@ -22,8 +23,7 @@ never grow old."""
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(Struct, frozen=True, kw_only=True):
     """How long a document counts, and how often its source may be asked."""
 
     fresh: int
@@ -36,8 +36,7 @@ class Terms:
     """How long others leave a fetch to the one who began it: longer than its time-out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """What the table says of a document.
 
     `rev` rises with every write and is what the next write is conditional on; `generation` is the `rev` of the write
@@ -58,12 +57,12 @@ class Entry:
 
     def leased(self, terms: Terms, now: int) -> Entry:
         """Return it with the word that somebody fetches from now on."""
-        return dataclasses.replace(self, rev=self._next(now), tried_at=now, lease_until=now + terms.lease)
+        return replace(self, rev=self._next(now), tried_at=now, lease_until=now + terms.lease)
 
     def fetched(self, document: bytes, terms: Terms, now: int) -> Entry:
         """Return it with what was fetched; its age counts from when the fetch began."""
         rev, begun = self._next(now), self.tried_at
-        return dataclasses.replace(
+        return replace(
             self,
             rev=rev,
             generation=rev,
@@ -76,7 +75,7 @@ class Entry:
 
     def failed(self, now: int) -> Entry:
         """Return it with the word that the fetch came to nothing; what there was stays."""
-        return dataclasses.replace(self, rev=self._next(now), failed_at=now, lease_until=0)
+        return replace(self, rev=self._next(now), failed_at=now, lease_until=0)
 
     def dropped(self, now: int) -> Entry:
         """Return what is left when its document must not serve any more, wherever it is kept."""
@@ -87,8 +86,7 @@ class Entry:
         return max(now, self.rev + 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held(Generic[T]):
+class Held(Struct, Generic[T], frozen=True, kw_only=True):
     """A document as a process keeps it, read. `generation` is the entry's that it came from, or was fetched after."""
 
     value: T

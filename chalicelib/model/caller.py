@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from chalicelib.errors import OutsideLimits
 from chalicelib.model.access import Bearer
@@ -19,14 +21,13 @@ if TYPE_CHECKING:
     from chalicelib.model.token import Place
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True, kw_only=True):
     """A principal with the statements that its groups grant it; times in seconds since 1970.
 
     `expires_at` and `token_id` (its `jti`) are the bearer token's, which `bearer` holds with what else its end depends
-    on; `client` is the application that the token was made for; `admitted_at` is when the authorizer looked at all of
-    this, `known_at` (microseconds) how old what it knew of revocations and policies was; `address` is where the request
-    came from, as API Gateway saw it. `claims` are those that its policies name. Text that is not known is empty.
+    on; `client` is the application that the token was made for; `known_at` (microseconds) is of when what the
+    authorizer knew of revocations and policies was; `address` is where the request came from, as API Gateway saw it.
+    `claims` are those that its policies name. Text that is not known is empty.
     `groups` have policies, `other_groups` have none; None where they were too many to be told. `reach` is where the
     request at hand may reach (`asking`): whatever it touches must lie within.
     """
@@ -38,7 +39,6 @@ class Caller:
     issuer: str = ""
     client: str = ""
     token_id: str = ""
-    admitted_at: int = 0
     address: str = ""
     claims: Mapping[str, str] = field(default_factory=dict)
     reach: Reach = EVERYTHING

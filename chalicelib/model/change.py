@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from chalicelib.model.access import Revocation
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from chalicelib.model.watch import Connection
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JobChange:
+class JobChange(Struct, frozen=True, kw_only=True):
     """A job before (None: it is new) and after a write. `token` is there when the job stores one."""
 
     before: Job | None
@@ -26,15 +26,13 @@ class JobChange:
         return self.before is None or self.before.rev != self.after.rev
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Joined:
+class Joined(Struct, frozen=True, kw_only=True):
     """A connection that was registered just now."""
 
     connection: Connection
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Revoked:
+class Revoked(Struct, frozen=True, kw_only=True):
     """A revocation that was made or widened just now."""
 
     revocation: Revocation

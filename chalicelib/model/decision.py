@@ -8,8 +8,11 @@ written out for API Gateway (`iam.py`) and decided on again by the service.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.model import names
 from chalicelib.model.limits import EVERYWHERE, NOTHING, NOWHERE, Reach, written_in
@@ -38,6 +41,9 @@ FAMILIES: Final = (
 )
 """First segments of the routes that need a bearer. A guard test holds the routes against them."""
 
+_KEPT: Final = 64
+"""Decisions that a process keeps: a login hook asks for the same thing all day."""
+
 UNPLACED: Final = frozenset({"policies", "revocations", "authz", "audit"})
 """Families whose routes count everywhere: a limited Allow does not open them, for it would open its own limits."""
 
@@ -52,8 +58,7 @@ class Reason(enum.StrEnum):
     NO_SUCH_PATH = "no_such_path"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """Hold what was decided, why, and by which statement: of which group, and its place there from 0.
 
     Where no statement decided, `group` is empty and `index` None.
@@ -106,10 +111,14 @@ def allows(
 
 def reach(statements: Iterable[Statement], principal: str, method: str, path: str) -> Reach:
     """Return where this request may reach: the limits of all that allows it, nothing where it is denied."""
-    listed = list(statements)
-    if not allows(listed, principal, method, path):
+    return _reach(tuple(statements), principal, method, path)
+
+
+@lru_cache(maxsize=_KEPT)
+def _reach(statements: tuple[Statement, ...], principal: str, method: str, path: str) -> Reach:
+    if not allows(statements, principal, method, path):
         return NOTHING
-    return Reach.of(one.limits for one in _about(listed, principal, method, path))
+    return Reach.of(one.limits for one in _about(statements, principal, method, path))
 
 
 def bound(statements: Iterable[Statement], principal: str, claims: Mapping[str, str]) -> tuple[Statement, ...]:

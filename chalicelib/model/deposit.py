@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from chalicelib.model.values import Discreet
 
 if TYPE_CHECKING:
     from chalicelib.model.job import Job
     from chalicelib.model.token import Token
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Deposit:
+class Deposit(Discreet, frozen=True, kw_only=True):
     """What `POST /tokens` stores: the job, the token's record, the sealed secret and the body's keyed mark.
 
     A token that an import stored has no mark: nobody can send it again under an Idempotency-Key of its own.
     """
 
+    HIDDEN: ClassVar[tuple[str, ...]] = ("sealed", "body_mark")
+
     job: Job
     token: Token
-    sealed: bytes | None = field(repr=False)
-    body_mark: bytes | None = field(default=None, repr=False)
+    sealed: bytes | None
+    body_mark: bytes | None = None
     key_version: int
+
+    def marked(self, mark: bytes) -> Deposit:
+        """Return the deposit with its body's mark."""
+        return Deposit(job=self.job, token=self.token, sealed=self.sealed, body_mark=mark, key_version=self.key_version)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from msgspec import Struct, field
 
 from chalicelib.model.access import revocation_view
 from chalicelib.model.limits import limits_to_plain
 from chalicelib.model.patterns import matches
+from chalicelib.model.values import Discreet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,16 +60,17 @@ _MORE: Final[Mapping[str, str]] = {
 """What there is more to tell of a code."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class Asked(Discreet, frozen=True, kw_only=True):
     """What is to be explained: a bearer token, or a principal as if it had come with one that was issued now.
 
     `path` is as a client writes it. `within` is where a hand-in lies, or a subject's token; None is not said.
     """
 
+    HIDDEN: ClassVar[tuple[str, ...]] = ("bearer",)
+
     method: str
     path: str
-    bearer: str | None = field(default=None, repr=False)
+    bearer: str | None = None
     principal: str = ""
     groups: tuple[str, ...] = ()
     claims: Mapping[str, str] = field(default_factory=dict)
@@ -75,8 +78,7 @@ class Asked:
     within: Somewhere | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """A route that a path leads to, with the path's own names as they are written, and whether a method is for all."""
 
     path: str
@@ -84,8 +86,7 @@ class Route:
     methods: Mapping[str, bool]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Gateway:
+class Gateway(Struct, frozen=True, kw_only=True):
     """What API Gateway decides by the authorizer's answer, in which form that is, and by which resource of it.
 
     `spellings` are those of the same path that it would let through.
@@ -97,8 +98,7 @@ class Gateway:
     spellings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """Which statement decided: of which group, at which place, and as the policy has it."""
 
     group: str
@@ -107,8 +107,7 @@ class Source:
     limits: Mapping[str, list[str]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True, kw_only=True):
     """Everything there is to say of one request. `stage` is None where none refuses.
 
     `path` is the decoded one that the service decides on; `token_id` is the bearer's `jti`; the bearer is not kept.

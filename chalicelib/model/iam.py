@@ -6,9 +6,10 @@ themselves, so what is coarse here costs no right and gives none.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from chalicelib.model.decision import FAMILIES, resolved
 from chalicelib.model.patterns import covers, first_segment

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 
 _ID_BYTES = 16
 _ID = re.compile(r"[a-z2-7]{26}")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 
 
 def id_from(random: bytes) -> str:
-    """Write 16 bytes as an id."""
-    return base64.b32encode(random).decode().rstrip("=").lower()
+    """Write 16 bytes as an id: RFC 4648's base32 in lower case and without its padding, which costs a login less so
+    than by `base64`.
+    """
+    bits = int.from_bytes(random, "big") << 2  # 130: 26 letters of 5
+    return "".join([_PAIRS[bits >> shift & 0x3FF] for shift in range(120, -1, -10)])
 
 
 def hashed_id(purpose: bytes, *names: str) -> str:

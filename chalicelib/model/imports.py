@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from msgspec import Struct
 
 from chalicelib.model.clock import SECOND
 from chalicelib.model.ids import hashed_id
+from chalicelib.model.values import Discreet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +42,7 @@ MOST_SHOWN = 20
 LONGEST_RULE = 200
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """The file of an import, and what it was when the import was accepted: read as that or not at all."""
 
     key: str
@@ -49,28 +50,29 @@ class Source:
     size: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Upload:
+class Upload(Discreet, frozen=True, kw_only=True):
     """A file that may be sent until `expires_at` (microseconds): a POST to `url`, `fields` first, then `file`."""
+
+    HIDDEN: ClassVar[tuple[str, ...]] = ("fields",)
 
     id: str
     url: str
-    fields: Mapping[str, str] = field(repr=False)
+    fields: Mapping[str, str]
     expires_at: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ImportRequest:
+class ImportRequest(Discreet, frozen=True, kw_only=True):
     """What `POST /imports` stores: the job, where its lines are, and the keyed mark of what was asked."""
+
+    HIDDEN: ClassVar[tuple[str, ...]] = ("body_mark",)
 
     job: Job
     source: Source
-    body_mark: bytes = field(repr=False)
+    body_mark: bytes
     key_version: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True, kw_only=True):
     """How far an import is: all lines up to `line`, which end at `offset` bytes, are done and counted once.
 
     `total` is the number of lines; `stored` and `refused` leave empty ones out.
@@ -86,7 +88,7 @@ class Checkpoint:
     def from_job(cls, job: Job) -> Checkpoint | None:
         """Read a job's checkpoint, None before there is one. Members that a later version adds are left out."""
         kept = job.checkpoint
-        return None if kept is None else cls(**{name: kept[name] for name in cls.__slots__})
+        return None if kept is None else cls(**{name: kept[name] for name in cls.__struct_fields__})
 
     @property
     def progress(self) -> dict[str, object]:
@@ -95,8 +97,7 @@ class Checkpoint:
         return {"done": self.line, "total": self.total, "note": note}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """A line that was not stored, and why. It never holds a value of the line."""
 
     line: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from chalicelib.errors import IllegalTransition, Unreadable
 from chalicelib.model.clock import SECOND, rfc3339
@@ -52,8 +53,7 @@ LEASE = 90 * SECOND
 """How long a claimed job is its worker's alone: longer than the worker's function may run (60 s)."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True, kw_only=True):
     """How often a job type is tried, and for how long (microseconds)."""
 
     attempts: int
@@ -72,8 +72,7 @@ OPEN = frozenset({Status.PENDING, Status.IN_PROGRESS})
 ENDED = frozenset(Status) - OPEN
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """One job as everybody who may watch it sees it. It never holds a secret.
 
     `accepted_at` and `updated_at` are microseconds since the epoch; `rev` rises by one with each change, so that a
@@ -140,8 +139,17 @@ def first_job(
     origin: Mapping[str, object] | None = None,
 ) -> Job:
     """Return a job about `token` as it is stored first; `asked` is what else it is to do, `origin` whence it comes."""
-    job = errand(job_id, job_type, requester=requester, now=now, asked=asked, origin=origin)
-    return replace(job, subject=token.place.subject, token_id=token.id, place=token.place)
+    return _first(
+        job_id,
+        job_type,
+        requester=requester,
+        subject=token.place.subject,
+        token_id=token.id,
+        place=token.place,
+        now=now,
+        asked=asked,
+        origin=origin,
+    )
 
 
 def errand(
@@ -154,6 +162,21 @@ def errand(
     origin: Mapping[str, object] | None = None,
 ) -> Job:
     """Return a job about no one token as it is stored first; `asked` is what it is to do, `origin` whence it comes."""
+    return _first(job_id, job_type, requester=requester, subject=requester, now=now, asked=asked, origin=origin)
+
+
+def _first(
+    job_id: str,
+    job_type: Type,
+    *,
+    requester: str,
+    subject: str,
+    now: int,
+    asked: Mapping[str, object] | None,
+    origin: Mapping[str, object] | None,
+    token_id: str | None = None,
+    place: Place | None = None,
+) -> Job:
     return Job(
         id=job_id,
         type=job_type,
@@ -163,7 +186,9 @@ def errand(
         updated_at=now,
         attempts=0,
         requester=requester,
-        subject=requester,
+        subject=subject,
+        token_id=token_id,
+        place=place,
         input=asked,
         origin=origin,
         allowed=BUDGETS[job_type].attempts,

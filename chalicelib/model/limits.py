@@ -8,8 +8,9 @@ They are stored (policies, tickets, connections, imports) and carried (`grants`)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,8 +33,7 @@ class Whereabouts(Protocol):
     def provider(self) -> str | None: ...  # noqa: D102
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Somewhere:
+class Somewhere(Struct, frozen=True, kw_only=True):
     """What is in one of some kinds only: a provider's settings are in no domain, a domain's key is of no provider."""
 
     environment: str | None = None
@@ -45,8 +45,7 @@ NOWHERE: Final = Somewhere()
 """What lies in no place at all: an import, a policy. Only what is not limited holds for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """Hold what an Allow is limited to; None is no limit, an empty tuple is nothing at all."""
 
     environments: tuple[str, ...] | None = None
@@ -65,8 +64,7 @@ class Limits:
 EVERYWHERE: Final = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """Hold the limits of all Allow statements that allow a request: it may touch what lies within one of them."""
 
     any_of: tuple[Limits, ...]

@@ -7,8 +7,9 @@ import binascii
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from chalicelib.model.job import Job, Status, Type
@@ -23,8 +24,7 @@ _FORM = 1
 _ID = re.compile(r"[a-z2-7]{26}")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """What a list is narrowed to; None does not narrow it."""
 
     status: Status | None = None
@@ -44,8 +44,7 @@ class Wanted:
         return hashlib.sha256(names.encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Position:
+class Position(Struct, frozen=True, kw_only=True):
     """One row of a list: the index partition that it stands in, its sort value there (microseconds), the job's id."""
 
     partition: str

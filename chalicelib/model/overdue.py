@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Status, due
@@ -21,16 +22,14 @@ RESEND = 300 * SECOND
 itself every minute."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Send:
+class Send(Struct, frozen=True, kw_only=True):
     """Send the job to the worker, and look after it again at `due_at`."""
 
     due_at: int
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fail:
+class Fail(Struct, frozen=True, kw_only=True):
     """End the job as FAILED."""
 
     code: str

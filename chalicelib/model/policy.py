@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+from msgspec import Struct
 
 from chalicelib.model import names
 from chalicelib.model.clock import rfc3339
@@ -60,8 +61,7 @@ class PolicyFault(ValueError):
         self.rule = rule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(Struct, frozen=True, kw_only=True):
     """Allow or deny these methods (or `*`) on these paths.
 
     An Allow holds within its `limits`; a Deny has none: to deny more is safe. `group` and `index` say where it stands.
@@ -75,8 +75,7 @@ class Statement:
     limits: Limits = EVERYWHERE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """Hold what one group may do, and why it is so. What it `acknowledges` is wide on purpose."""
 
     group: str
@@ -86,8 +85,7 @@ class Policy:
     acknowledges: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyRecord:
+class PolicyRecord(Struct, frozen=True, kw_only=True):
     """A policy as it is kept: `rev` rises with each change, `updated_at` is in microseconds."""
 
     policy: Policy

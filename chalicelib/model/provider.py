@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import enum
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
+
+from msgspec import Struct, field
 
 from chalicelib.model.clock import rfc3339
 from chalicelib.model.token import DEFAULT_SCOPE_NAME, Place
+from chalicelib.model.values import Discreet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,12 +33,13 @@ class AuthMethod(enum.StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Credential:
+class Credential(Discreet, frozen=True, kw_only=True):
     """What proves that we are the client: a secret, or a private key in PEM; never both, absent from every `repr`."""
 
-    secret: str | None = field(default=None, repr=False)
-    private_key: str | None = field(default=None, repr=False)
+    HIDDEN: ClassVar[tuple[str, ...]] = ("secret", "private_key")
+
+    secret: str | None = None
+    private_key: str | None = None
 
     def to_bytes(self) -> bytes:
         """Write the credential for sealing. The form outlives this version: add members, never rename."""
@@ -52,8 +55,7 @@ class Credential:
         return cls(**{name: members[name] for name in known if name in members})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Discovered:
+class Discovered(Struct, frozen=True, kw_only=True):
     """What a provider's own document says of it, read at `at` (microseconds since the epoch) and kept."""
 
     issuer: str
@@ -63,8 +65,7 @@ class Discovered:
     introspection_endpoint: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Provider:
+class Provider(Struct, frozen=True, kw_only=True):
     """A provider as an administrator set it up. Times of day are microseconds since the epoch, durations seconds.
 
     Who calls it asks for `token_url` and its like: an endpoint that was given comes before one that was discovered.

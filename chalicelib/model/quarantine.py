@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 MOST_SIGHTINGS = 4
 """How often a record or message fails for a reason that nobody foresaw before it is set aside."""
@@ -11,8 +11,7 @@ KEEP_SECONDS = 30 * 86_400
 """How long what was set aside can be looked at and replayed."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True, kw_only=True):
     """One failure of a record or message. `pointer` finds it again, `job_id` its job where that is known; no secret."""
 
     source: str
@@ -22,8 +21,7 @@ class Sighting:
     is_final: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Quarantined:
+class Quarantined(Struct, frozen=True, kw_only=True):
     """What is known of something that fails. Times are microseconds since the epoch."""
 
     source: str

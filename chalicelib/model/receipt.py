@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True, kw_only=True):
     """A body was accepted under this id at this moment, says this version of a domain's key.
 
     `accepted_at` is in microseconds and shown to the millisecond; `body` is the keyed hash of the body (32 bytes). Not
@@ -21,8 +20,7 @@ class Receipt:
     body: bytes
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """What became of a receipt and a body that were shown to us.
 
     `receipt` is None where the receipt is not ours, as it stands. `matches` is None where nobody can tell any more: the

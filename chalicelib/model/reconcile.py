@@ -13,9 +13,10 @@ import base64
 import binascii
 import enum
 import json
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from chalicelib.model.audit import Event, end_event, entry_id, order_of
 from chalicelib.model.clock import SECOND
@@ -58,8 +59,7 @@ _BY_STATUS = {
 WRONG = frozenset({Standing.MISSING, Standing.ENDED_TWICE, Standing.UNKNOWN})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True, kw_only=True):
     """What a token's item tells of its life: `changes` are what it became, and when (microseconds).
 
     `deleted_at` is when somebody deleted it, None also where its storing was cancelled; `ttl` in epoch seconds.
@@ -120,8 +120,7 @@ def standing_by(entry: Entry, stored: Stored | None, now: int) -> Standing | Non
     return None  # deleted, after it was stored: that entry tells of it
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Going:
+class Going(Struct, frozen=True, kw_only=True):
     """Where a walk goes on: among the jobs behind a row, or among the entries behind a place in time (None: first)."""
 
     since: int

@@ -15,8 +15,9 @@ outcome is never simply tried again there: `after_unknown` says what is done ins
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from chalicelib.model.clock import SECOND, rfc3339
 
@@ -38,8 +39,7 @@ QUIET = 2 * CALL_SECONDS * SECOND
 before, it would say of a refresh token what stops being true a moment later."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Journal:
+class Journal(Struct, frozen=True, kw_only=True):
     """The intent to call the provider: by which attempt of which job, when; `repeats` of a call that went unheard."""
 
     job_id: str
@@ -48,24 +48,21 @@ class Journal:
     repeats: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reauth:
+class Reauth(Struct, frozen=True, kw_only=True):
     """Why a token cannot be refreshed any more (a stable code), since when (microseconds)."""
 
     code: str
     at: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LastRefresh:
+class LastRefresh(Struct, frozen=True, kw_only=True):
     """How the last refresh ended: `refreshed` or an error's code; when (microseconds)."""
 
     outcome: str
     at: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Renewal:
+class Renewal(Struct, frozen=True, kw_only=True):
     """What a token's record says of its refreshes. Times in microseconds, `learned_life` in seconds.
 
     `job_id` and `since` are those of the refresh under way. `learned_life` is how long an earlier generation was good

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chalicelib.model.clock import SECOND
 
@@ -23,8 +24,7 @@ class Kind(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """Why an attempt failed. `message` is fit for the caller; `retry_after` is what the other side asked for (µs)."""
 
     kind: Kind
@@ -33,15 +33,13 @@ class Failure:
     retry_after: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Again:
+class Again(Struct, frozen=True, kw_only=True):
     """Try again, not before this moment (microseconds since the epoch)."""
 
     not_before: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True, kw_only=True):
     """End the job as FAILED."""
 
     code: str

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from msgspec import Struct
+
+from chalicelib.model.values import Discreet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,18 +15,18 @@ if TYPE_CHECKING:
     from chalicelib.model.token import Place
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SealedItem:
+class SealedItem(Discreet, frozen=True, kw_only=True):
     """A token or a provider's credential as it is sealed at `key`. It opens for `place` and `id` alone."""
+
+    HIDDEN: ClassVar[tuple[str, ...]] = ("sealed",)
 
     key: Mapping[str, object]
     place: Place
     id: str
-    sealed: bytes = field(repr=False)
+    sealed: bytes
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Older:
+class Older(Struct, frozen=True, kw_only=True):
     """What is looked for: sealed under (environment, domain), in bytes below `than`: by older versions of its key."""
 
     environment: str
@@ -31,8 +34,7 @@ class Older:
     than: bytes
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Page:
+class Page(Struct, frozen=True, kw_only=True):
     """What one look at `looked` items found; `last` is the key that the next begins behind, None at the end."""
 
     found: Sequence[SealedItem | Unreadable]

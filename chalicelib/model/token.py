@@ -6,11 +6,13 @@ import base64
 import binascii
 import enum
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from msgspec import Struct, field
 
 from chalicelib.model.clock import SECOND, rfc3339
 from chalicelib.model.renewal import FIRST, Renewal, last_refresh_view
+from chalicelib.model.values import Discreet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +29,7 @@ KEEP_REFRESHABLE = 90 * 86_400
 KEEP_UNKNOWN = 400 * 86_400
 """Seconds that a token of unknown expiry is kept. The longest idle life in use is a year (GitHub's classic tokens)."""
 
+_written = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _JWT_PARTS = 3
 _LATEST_EXPIRY = 253_402_300_799  # 9999-12-31T23:59:59Z, the last second that RFC 3339 can write
 
@@ -44,14 +47,15 @@ class TokenStatus(enum.StrEnum):
     REVOKED = "REVOKED"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Secret:
+class Secret(Discreet, frozen=True, kw_only=True):
     """What a provider gave and nobody else may see; sealed before it touches the table, absent from every `repr`."""
 
-    access_token: str = field(repr=False)
-    refresh_token: str | None = field(default=None, repr=False)
-    id_token: str | None = field(default=None, repr=False)
-    extra: Mapping[str, object] | None = field(default=None, repr=False)
+    HIDDEN: ClassVar[tuple[str, ...]] = ("access_token", "refresh_token", "id_token", "extra")
+
+    access_token: str
+    refresh_token: str | None = None
+    id_token: str | None = None
+    extra: Mapping[str, object] | None = None
 
     def to_bytes(self) -> bytes:
         """Write the secret for sealing. The form is kept for as long as tokens are: add members, never rename."""
@@ -62,7 +66,7 @@ class Secret:
             "extra": self.extra,
         }
         given = {name: value for name, value in members.items() if value is not None}
-        return json.dumps(given, separators=(",", ":"), ensure_ascii=False).encode()
+        return _written(given).encode()
 
     @classmethod
     def from_bytes(cls, plaintext: bytes) -> Secret:
@@ -72,8 +76,7 @@ class Secret:
         return cls(**{name: members[name] for name in known if name in members})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Owner:
+class Owner(Struct, frozen=True, kw_only=True):
     """Whose tokens: a subject in an environment and domain."""
 
     environment: str
@@ -81,8 +84,7 @@ class Owner:
     subject: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Whose token it is and whence: newest wins among the tokens of one place."""
 
     environment: str
@@ -91,8 +93,7 @@ class Place:
     provider: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Token:
+class Token(Struct, frozen=True, kw_only=True):
     """A token's record: everything but the secret.
 
     `accepted_at` and `revoked_at` are microseconds since the epoch, `expires_at` whole seconds; None where the

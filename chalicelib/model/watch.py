@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from chalicelib.model.limits import NOWHERE
 
@@ -31,8 +32,7 @@ class Scope(enum.StrEnum):
     JOB = "job"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True, kw_only=True):
     """What one connection is told of.
 
     `person` is the name under which the connection is registered. With scope PERSON it hears of the jobs that the
@@ -83,8 +83,7 @@ class Watch:
         return self.person == job.subject and all(reach.holds(job.place or NOWHERE) for reach in self.within)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True, kw_only=True):
     """An open socket and what it is told of. `since` is when it joined, in microseconds since the epoch."""
 
     id: str

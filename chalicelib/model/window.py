@@ -7,8 +7,10 @@ import binascii
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.model.listing import LATEST
 
@@ -21,8 +23,7 @@ PLACE = re.compile(r"[0-9]{16}(#[a-z2-7]{26})?")
 """How a place in time among entries is written: an entry's own, or a moment before all of its."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Window:
+class Window(Struct, frozen=True, kw_only=True):
     """Moments from `since` (in) to `until` (out), in microseconds, and what of them is wanted; None narrows nothing."""
 
     since: int

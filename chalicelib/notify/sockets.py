@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import BadTicket, CloakroomError, NotFound
 from chalicelib.model import notice
@@ -57,8 +58,7 @@ class Jobs(Protocol):
         """Raise NotFound."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Usher:
+class Usher(Struct, frozen=True, kw_only=True):
     """Give tickets out. `new_ticket` mints 256 random bits as text."""
 
     tickets: Tickets
@@ -103,8 +103,7 @@ class Usher:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sockets:
+class Sockets(Struct, frozen=True, kw_only=True):
     """The verbs of the WebSocket handlers."""
 
     tickets: Tickets

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import CloakroomError, Unreadable
 from chalicelib.model import notice
@@ -91,8 +92,7 @@ def fault_of(connection: Connection, known: Known, now: int) -> str | None:
     return connection.watch.fault(known.since(connection.since), now)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Teller:
+class Teller(Struct, frozen=True, kw_only=True):
     """The verb of the notifying stream handler. `now` is in microseconds; `fact` logs an outcome."""
 
     registry: Registry

@@ -12,10 +12,11 @@ range that is given a meaning tomorrow is refused today.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
 
 from chalicelib.errors import AddressRefused
 
@@ -71,8 +72,7 @@ _NEVER_4: Final = [(IPv4Network(text), what) for text, what in _NEVER if ":" not
 _NEVER_6: Final = [(IPv6Network(text), what) for text, what in _NEVER if ":" in text]
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """An address taken apart: whom to ask for (`target`: path and query), and at which port of which host."""
 
     secure: bool

@@ -10,10 +10,11 @@ and by its own pauses, and asks for itself. `model.cached` decides; here is only
 
 from __future__ import annotations
 
-import dataclasses
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.errors import CloakroomError
 from chalicelib.model.cached import Entry, Held, Step, Terms, held_from, next_step
@@ -52,8 +53,7 @@ class Shelf(Protocol):
         """Put `entry` in the place of `seen`; return what stands there then: `entry`, or what another wrote."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source(Generic[T]):
+class Source(Struct, Generic[T], frozen=True, kw_only=True):
     """A document's source. `fetch` raises CloakroomError or ValueError, `parse` ValueError for what it cannot use."""
 
     name: str
@@ -63,8 +63,7 @@ class Source(Generic[T]):
     """Hears of each fetch that failed, with the age of what is held (microseconds), None where nothing is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What a process gives: the clock (microseconds), a way to wait (seconds), its log."""
 
     now: Callable[[], int]
@@ -183,7 +182,7 @@ class Cached(Generic[T]):
                 self._held = held_from(entry, self._source.parse(entry.document))
             except ValueError:
                 # No word of the source's: what is held serves on, but the source is asked at once.
-                unread = None if held is None else dataclasses.replace(held, generation=entry.generation, fresh_until=0)
+                unread = None if held is None else replace(held, generation=entry.generation, fresh_until=0)
                 self._held = unread
                 self._around.log("cache.unreadable", document=self._source.name)
 
@@ -217,7 +216,7 @@ class Cached(Generic[T]):
             if stands == fetched:
                 self._held = own
             elif self._seen.generation == leased.generation:
-                self._held = dataclasses.replace(own, generation=leased.generation)
+                self._held = replace(own, generation=leased.generation)
 
     def _write(self, entry: Entry, before: Entry) -> Entry | None:
         """Write, and know what stands there then; None where the table is away."""

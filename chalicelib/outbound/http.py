@@ -17,10 +17,11 @@ import ssl
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlencode, urljoin
+
+from msgspec import Struct
 
 from chalicelib.errors import AnswerLost, AnswerTooLarge, NotSent
 from chalicelib.outbound.addresses import Endpoint, checked, parse_endpoint, refused
@@ -40,8 +41,7 @@ MOST_REDIRECTS: Final = 3
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What an outsider answered, whatever its status; header names in lower case, of repeated ones the last."""
 
     status: int
@@ -49,8 +49,7 @@ class Answer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(Struct, frozen=True):
     method: str
     headers: Mapping[str, str]
     body: bytes | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import CloakroomError, Conflict, Unavailable, Unreadable
 from chalicelib.model.change import JobChange
@@ -44,8 +45,7 @@ class Quarantine(Protocol):
         """Tell whether what failed is set aside now."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reporting:
+class Reporting(Struct, frozen=True, kw_only=True):
     """How a batch is done and its failures are told. `fact` and `failure` log, `source` names the handler."""
 
     source: str
@@ -91,8 +91,7 @@ class Reporting:
         return is_aside
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Advance:
+class Advance(Struct, frozen=True, kw_only=True):
     """The stream's first consumer: moves jobs on."""
 
     read: ReadRecord
@@ -110,8 +109,7 @@ class Advance:
             self.steps.advance(change)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Notify:
+class Notify(Struct, frozen=True, kw_only=True):
     """The stream's second consumer: tells watchers."""
 
     read: ReadRecord
@@ -139,8 +137,7 @@ class Notify:
         return report([_sequence(record) for record in failed], mode=self.reporting.mode)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Work:
+class Work(Struct, frozen=True, kw_only=True):
     """The queue's consumer: does what calls anybody else, a few at a time."""
 
     worker: Worker

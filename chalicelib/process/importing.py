@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from chalicelib.errors import BodyTooLarge, LeaseLost, Refused, SealBroken, TooManyLines
 from chalicelib.model.clock import SECOND
@@ -94,8 +96,7 @@ class Plans(Protocol):
         """Tell whether the one that it replaces is to be revoked."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Importing:
+class Importing(Struct, frozen=True, kw_only=True):
     """The step of `token.import`. `read_line` makes a token of a line or raises Refused; `longest` is in bytes."""
 
     imports: Imports

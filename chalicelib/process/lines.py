@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from chalicelib.model.values import Discreet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -13,15 +14,16 @@ BOM = codecs.BOM_UTF8
 """Some programs write it before the first line (RFC 8259 lets a reader ignore it)."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class Line(Discreet, frozen=True, kw_only=True):
     """One line without its end (LF or CR LF); `end` is the offset behind that. `raw` is None for one that is too long.
 
     Split at the byte 0x0A: in UTF-8 it is part of no other character, wherever a range may have cut.
     """
 
+    HIDDEN: ClassVar[tuple[str, ...]] = ("raw",)
+
     number: int
-    raw: bytes | None = field(repr=False)
+    raw: bytes | None
     end: int
 
     @property

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from msgspec import Struct
 
 from chalicelib.model.clock import SECOND
 
@@ -15,8 +16,7 @@ EVERY = SECOND
 P = TypeVar("P")
 
 
-@dataclass(kw_only=True, slots=True)
-class Progress(Generic[P]):
+class Progress(Struct, Generic[P], kw_only=True):
     """Hear of every step, and `write` the newest at most once in EVERY (microseconds). `write` may raise LeaseLost.
 
     What was heard and not written yet is in `untold`: whoever stops writes it, with `flush` or in a write of its own.
@@ -25,7 +25,7 @@ class Progress(Generic[P]):
     write: Callable[[P], None]
     now: Callable[[], int]
     untold: P | None = None
-    _told_at: int | None = field(default=None, init=False)
+    _told_at: int | None = None
 
     def tell(self, how_far: P) -> None:
         """Hear of a step; the first is written at once."""

@@ -10,8 +10,10 @@ Whoever dies leaves the last checkpoint; what was sealed anew behind it is not f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from chalicelib.errors import SealBroken, Unreadable
 from chalicelib.model.clock import SECOND, rfc3339
@@ -75,8 +77,7 @@ class Sealer(Protocol):
         """Raise SealBroken when it does not open."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Walk:
+class Walk(Struct, frozen=True, kw_only=True):
     """How far the walk is: the segments that are left, and behind which key each of them goes on.
 
     Kept as the job's checkpoint, for as long as such jobs live: add members, with a default; never rename one.
@@ -122,8 +123,7 @@ class Walk:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """What came of one page of a segment; `last` is where the next begins."""
 
     last: Mapping[str, Any] | None
@@ -133,8 +133,7 @@ class Step:
     unopened: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reseal:
+class Reseal(Struct, frozen=True, kw_only=True):
     """The worker's step for `domain.reseal`. `now` and `settled` in microseconds, `pause` in seconds."""
 
     items: Items

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import Unreadable
 from chalicelib.model.job import Status, Type, age_ms
@@ -30,8 +31,7 @@ class Queue(Protocol):
         """Raise Unavailable when it was not taken."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Steps:
+class Steps(Struct, frozen=True, kw_only=True):
     """The verb of the stream's first consumer. `fact` logs an outcome; `now` is in microseconds."""
 
     settle: Settle

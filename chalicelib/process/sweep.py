@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import Unreadable
 from chalicelib.model.clock import SECOND
@@ -41,8 +42,7 @@ class Leases(Protocol):
         """Return False when something happened to the job since it was read."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sweep:
+class Sweep(Struct, frozen=True, kw_only=True):
     """The verb of the scheduled function. `seconds_left` tells how long this run may still take."""
 
     index: Overdue

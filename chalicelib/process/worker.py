@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import (
     CloakroomError,
@@ -84,8 +85,7 @@ class Queue(Protocol):
         """Raise Unavailable when it was not taken. `delay` in seconds."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Worker:
+class Worker(Struct, frozen=True, kw_only=True):
     """The verb of the queue's consumer. `chance` gives a number from [0, 1), `owner` names this process.
 
     `refresh` and `revoke` call the token's provider; `reseal` and `importing` give their job back after a while and

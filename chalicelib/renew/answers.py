@@ -13,12 +13,14 @@ from __future__ import annotations
 import email.utils
 import json
 import re
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl
 
+from msgspec import Struct, field
+
 from chalicelib.model.clock import SECOND
+from chalicelib.model.values import Discreet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,37 +49,35 @@ _CODE = re.compile(r"[a-z0-9_\-]{1,64}")
 _OURS = frozenset({"access_token", "refresh_token", "id_token", "token_type", "scope", "expires_in"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Renewed:
+class Renewed(Discreet, frozen=True, kw_only=True):
     """New tokens. What the provider left out is None: the refresh token and the scope of before go on then."""
 
-    access_token: str = field(repr=False)
-    refresh_token: str | None = field(default=None, repr=False)
-    id_token: str | None = field(default=None, repr=False)
+    HIDDEN: ClassVar[tuple[str, ...]] = ("access_token", "refresh_token", "id_token", "extra")
+
+    access_token: str
+    refresh_token: str | None = None
+    id_token: str | None = None
     token_type: str | None = None
     scope: str | None = None
     expires_in: int | None = None
-    extra: Mapping[str, object] = field(default_factory=dict, repr=False)
+    extra: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True, kw_only=True):
     """Nothing was done, and nothing will be: `code` is the provider's error, `for_good` whether the grant is gone."""
 
     code: str
     for_good: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Busy:
+class Busy(Struct, frozen=True, kw_only=True):
     """Nothing was done; `retry_after` in seconds, 0 where the provider did not say."""
 
     why: str
     retry_after: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unclear:
+class Unclear(Struct, frozen=True, kw_only=True):
     """Nobody can tell from the answer whether the refresh token was used."""
 
     why: str

@@ -11,8 +11,10 @@ the provider gave is nowhere else
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.errors import AddressRefused, AnswerLost, KeyGone, NotFound, NotSent, Unavailable
 from chalicelib.model.clock import SECOND
@@ -101,8 +103,7 @@ class Limits(Protocol):
         """Return what gives the place up again. Raise Throttled, with `retry_after`, when there is none now."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refresh:
+class Refresh(Struct, frozen=True, kw_only=True):
     """The worker's step for `token.refresh`. `now` in microseconds, `pause` in seconds."""
 
     tokens: Tokens

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import Conflict, NotFound, NotRefreshable, TokenRevoked
 from chalicelib.model.audit import Event, about_token, concerning, who_of
@@ -59,8 +60,7 @@ class Audit(Protocol):
         """Raise Unavailable when it was not."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refresher:
+class Refresher(Struct, frozen=True, kw_only=True):
     """The verbs behind `POST /tokens/{id}/refresh` and `/rejected`, and what a reader's `min_ttl` sets off."""
 
     tokens: Tokens

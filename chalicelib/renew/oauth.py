@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote_plus
+
+from msgspec import Struct
 
 from chalicelib.errors import Unavailable
 from chalicelib.model.clock import SECOND
@@ -43,8 +44,7 @@ class Outside(Protocol):
         """Raise NotSent, AnswerLost, AddressRefused. `timeout` in seconds, for all of it."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OAuth:
+class OAuth(Struct, frozen=True, kw_only=True):
     """A provider's endpoints, asked as the provider wants to be asked. `now` in microseconds."""
 
     outside: Outside

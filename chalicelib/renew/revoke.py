@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import AddressRefused, KeyGone, NotFound
 from chalicelib.model.token import Secret
@@ -21,8 +22,7 @@ class Tokens(Protocol):
         """Raise NotFound if there is none."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Revocation:
+class Revocation(Struct, frozen=True, kw_only=True):
     """What a provider is told of a token that was deleted."""
 
     tokens: Tokens

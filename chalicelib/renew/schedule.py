@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import NotFound, NotRefreshable, TokenRevoked
 from chalicelib.model.audit import SERVICE, Who
@@ -50,8 +51,7 @@ class Refresher(Protocol):
         """Raise TokenRevoked, NotRefreshable, Conflict."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True, kw_only=True):
     """The verb of the scheduled function."""
 
     index: Due

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.model.audit import SERVICE
 from chalicelib.model.job import Job, Status, Type, first_job
@@ -32,8 +33,7 @@ class Providers(Protocol):
         """Return None for one that nobody configured."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plans:
+class Plans(Struct, frozen=True, kw_only=True):
     """What a token's provider wants of it: for imports, which settle many at once."""
 
     providers: Providers
@@ -51,8 +51,7 @@ class Plans:
         return self.providers.known(token.place.provider) if token.has_refresh_token else None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settling:
+class Settling(Struct, frozen=True, kw_only=True):
     """How the stream and the worker settle tokens."""
 
     jobs: Jobs

@@ -27,14 +27,16 @@ import hashlib
 import hmac
 import os
 import struct
-from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec import Struct
 
 from chalicelib.errors import SealBroken
+from chalicelib.model.values import Discreet
 
 FORMAT = 1
 KEY_BYTES = 32
@@ -46,14 +48,22 @@ OVERHEAD = HEADER.size + SALT_BYTES + NONCE_BYTES + TAG_BYTES
 """Bytes that sealing adds: 49."""
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: what is derived once is kept with the key, and forgotten with it
-class BranchKey:
+class BranchKey(
+    Discreet, frozen=True, kw_only=True, dict=True
+):  # no slots: what is derived once is kept with the key, and forgotten with it
     """One version of the key of an (environment, domain). The key itself is in no `repr`."""
+
+    HIDDEN: ClassVar[tuple[str, ...]] = ("key",)
 
     environment: str
     domain: str
     version: int
-    key: bytes = field(repr=False)
+    key: bytes
+
+    @cached_property
+    def mark_keys(self) -> dict[str, bytes]:
+        """The subkeys of keyed marks by purpose, as they were derived."""
+        return {}
 
     @cached_property
     def receipt_key(self) -> Ed25519PrivateKey:
@@ -61,8 +71,7 @@ class BranchKey:
         return Ed25519PrivateKey.from_private_bytes(_hkdf(self.key, salt=b"", info=b"cloakroom/1/receipt"))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Binding:
+class Binding(Struct, frozen=True, kw_only=True):
     """What a sealed secret belongs to; it opens for this and nothing else."""
 
     environment: str
@@ -75,9 +84,10 @@ class Binding:
 def seal(plaintext: bytes, branch: BranchKey, binding: Binding) -> bytes:
     """Seal `plaintext` so that only `open_sealed` with the same key and binding gives it back."""
     header = HEADER.pack(FORMAT, branch.version)
-    salt, nonce = os.urandom(SALT_BYTES), os.urandom(NONCE_BYTES)
+    chance = os.urandom(SALT_BYTES + NONCE_BYTES)
+    salt, nonce = chance[:SALT_BYTES], chance[SALT_BYTES:]
     record_key = _hkdf(branch.key, salt=salt, info=b"cloakroom/1/seal")
-    return header + salt + nonce + AESGCM(record_key).encrypt(nonce, plaintext, _associated(header, binding))
+    return header + chance + AESGCM(record_key).encrypt(nonce, plaintext, _associated(header, binding))
 
 
 def open_sealed(sealed: bytes, branch: BranchKey, binding: Binding) -> bytes:
@@ -115,7 +125,10 @@ def mark(message: bytes, branch: BranchKey, purpose: str) -> bytes:
 
     `purpose` keeps marks of one kind apart from those of another.
     """
-    return hmac.digest(_mark_key(branch.key, purpose), message, "sha256")
+    subkey = branch.mark_keys.get(purpose)
+    if subkey is None:
+        subkey = branch.mark_keys[purpose] = _hkdf(branch.key, salt=b"", info=b"cloakroom/1/mark/" + purpose.encode())
+    return hmac.digest(subkey, message, "sha256")
 
 
 def fingerprint(access_token: str, branch: BranchKey) -> str:
@@ -150,10 +163,6 @@ def _hkdf(key: bytes, *, salt: bytes, info: bytes) -> bytes:
     """
     pseudorandom = hmac.digest(salt or bytes(hashlib.sha256().digest_size), key, "sha256")
     return hmac.digest(pseudorandom, info + b"\x01", "sha256")
-
-
-def _mark_key(key: bytes, purpose: str) -> bytes:
-    return _hkdf(key, salt=b"", info=b"cloakroom/1/mark/" + purpose.encode())
 
 
 def _associated(header: bytes, binding: Binding) -> bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from chalicelib.errors import KeyGone
 from chalicelib.model.branch_key import Shredded, WrappedKey, receipt_keys
@@ -27,8 +28,7 @@ class PublicKeys(Protocol):
         """Keep a version's public key, unless it was shredded meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipts:
+class Receipts(Struct, frozen=True):
     """The receipts of one deployment, seen from outside."""
 
     store: PublicKeys

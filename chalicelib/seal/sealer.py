@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from chalicelib.seal import envelope
 from chalicelib.seal.envelope import Binding
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from chalicelib.seal.keyring import Keyring
 
 
-@dataclass(frozen=True, slots=True)
-class Sealer:
+class Sealer(Struct, frozen=True):
     """Seal with a domain's newest key, open with the one that sealed."""
 
     keyring: Keyring

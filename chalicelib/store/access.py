@@ -6,8 +6,9 @@ What is stored is a contract (see `items.py`). An epoch that is missing counts 0
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
 
 from chalicelib.errors import Conflict, NotFound, Unreadable
 from chalicelib.model.access import Epoch, Kind, Revocation, id_of, kind_of
@@ -112,7 +113,7 @@ class Revocations:
         return revocation_from_item(item)
 
     def _kept(self, wanted: Revocation, seen_rev: int) -> Revocation | None:
-        kept = dataclasses.replace(wanted, rev=seen_rev + 1)
+        kept = replace(wanted, rev=seen_rev + 1)
         item = revocation_to_item(kept)
         if seen_rev:
             put = self._table.put_operation(item, condition=AS_SEEN, seen=seen_rev)

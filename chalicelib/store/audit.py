@@ -12,8 +12,9 @@ and merged. No two entries have the same sort key, so a page goes on behind the 
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from chalicelib.errors import Unreadable
 from chalicelib.model.audit import DAY
@@ -46,8 +47,7 @@ Page = tuple[list["Entry"], str | None]
 """Entries, and what the next page begins behind; None at the end."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True, kw_only=True):
     """Where rows come from: an index (None: the table itself), its hash key, the partitions."""
 
     index: str | None

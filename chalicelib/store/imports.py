@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from chalicelib.errors import Conflict, NotFound, Unreadable
 from chalicelib.model.imports import CHUNK_LINES, ImportRequest, Refusal, Source, keep_import_until, refusal_view

@@ -14,8 +14,10 @@ comparing ids.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.errors import InvalidParameter, Unreadable
 from chalicelib.model.job import OPEN, Type
@@ -39,8 +41,7 @@ FURTHER_PAGE = 100
 """Rows asked of a partition that has run dry."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """Where a list comes from: an index, its hash and range key, and those of its partitions that hold the list."""
 
     index: str
@@ -49,8 +50,7 @@ class Source:
     partitions: Sequence[str]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Start:
+class Start(Struct, frozen=True, kw_only=True):
     """Where the rows of a partition begin: at a bound of the sort value, and behind a key where there is one."""
 
     relation: Literal["<", "<="]

@@ -6,8 +6,9 @@ must not change while items rely on it; what a provider bears and `rotates` are 
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import asdict, replace
 
 from chalicelib.errors import Conflict, Unreadable
 from chalicelib.model.provider import AuthMethod, Discovered, Provider
@@ -55,7 +56,7 @@ class Providers:
         told apart from it. Raises Conflict when another writer was first.
         """
         rev = 1 if seen_rev is None else seen_rev + 1
-        stored = dataclasses.replace(provider, rev=rev, has_credential=sealed is not None)
+        stored = replace(provider, rev=rev, has_credential=sealed is not None)
         item = provider_to_item(stored, sealed)
         try:
             if seen_rev is None:
@@ -86,11 +87,7 @@ class Providers:
 def provider_to_item(provider: Provider, sealed: bytes | None) -> dict[str, object]:
     """Write a provider and its sealed credential."""
     found = provider.discovered
-    plain = {
-        member.name: getattr(provider, member.name)
-        for member in dataclasses.fields(provider)
-        if member.name not in _NOT_STORED
-    }
+    plain = {member: getattr(provider, member) for member in provider.__struct_fields__ if member not in _NOT_STORED}
     return {
         **keys.provider_key(provider.name),
         "kind": "provider",
@@ -98,7 +95,7 @@ def provider_to_item(provider: Provider, sealed: bytes | None) -> dict[str, obje
         **plain,
         "auth_method": str(provider.auth_method),
         "parameters": dict(provider.parameters),
-        "discovered": None if found is None else dataclasses.asdict(found),
+        "discovered": None if found is None else asdict(found),
         "sealed": sealed,
     }
 
@@ -106,9 +103,7 @@ def provider_to_item(provider: Provider, sealed: bytes | None) -> dict[str, obje
 def provider_from_item(item: Mapping[str, Any]) -> Provider:
     """Read a provider. Raises Unreadable for anything that this version does not know."""
     given = {
-        member.name: item[member.name]
-        for member in dataclasses.fields(Provider)
-        if member.name not in _NOT_STORED and member.name in item
+        member: item[member] for member in Provider.__struct_fields__ if member not in _NOT_STORED and member in item
     }
     try:
         return Provider(
@@ -124,5 +119,5 @@ def provider_from_item(item: Mapping[str, Any]) -> Provider:
 
 
 def _discovered(stored: Mapping[str, Any]) -> Discovered:
-    known = [member.name for member in dataclasses.fields(Discovered)]
+    known = Discovered.__struct_fields__
     return Discovered(**{name: stored[name] for name in known if name in stored})

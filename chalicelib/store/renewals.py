@@ -9,8 +9,9 @@ attempt that wrote the journal's entry can write what came of it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from chalicelib.errors import Conflict, LeaseLost, NotFound
 from chalicelib.model.audit import Event, about_token_by

@@ -6,9 +6,10 @@ its moment and id in its sort key. Text that is not known is not stored.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
 
 from chalicelib.errors import Unreadable
 from chalicelib.model.audit import DAY, Entry, Event, Who, about_job, about_token, end_event

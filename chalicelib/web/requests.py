@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.errors import Forbidden, HeadersTooLarge, InvalidParameter, NotFound, Unauthorized, WrongMediaType
 from chalicelib.model import names
@@ -39,13 +42,16 @@ LARGEST_HEAD = 12_288
 LARGEST_PAGE = 50
 """Tokens or jobs in a page, at the most and without `limit`."""
 
+_KEPT_CALLERS = 64
+"""Bearers that a process remembers what the authorizer said of."""
+
 _WHOLE = re.compile(r"[0-9]{1,9}")
 
 
 def check_head(request: Any) -> None:
     """Raise HeadersTooLarge for a request whose path, query and headers hold more than anybody needs."""
-    parts = (*request.headers.items(), *(request.query_params or {}).items(), *(request.uri_params or {}).items())
-    if sum(len(name) + len(value) for name, value in parts) > LARGEST_HEAD:
+    parts = (request.to_original_event()["headers"], request.query_params, request.uri_params)
+    if sum(sum(map(len, part)) + sum(map(len, part.values())) for part in parts if part) > LARGEST_HEAD:
         raise HeadersTooLarge(f"path, query and headers hold at most {LARGEST_HEAD} bytes", limit=LARGEST_HEAD)
 
 
@@ -57,33 +63,44 @@ def caller_of(context: Mapping[str, Any], now: int, policies_of: Callable[[Seque
     authorizer's answer for up to 300 seconds, whatever the token says.
     """
     authorizer = context.get("authorizer") or {}
+    address = str((context.get("identity") or {}).get("sourceIp", ""))
     try:
-        principal, grants = authorizer["principal"], authorizer["grants"]
-        groups = tuple(filter(None, str(authorizer.get("groups", "")).split(",")))
-        caller = Caller(
-            principal=principal,
-            statements=() if grants == IN_TABLE else from_compact(grants, groups),
-            expires_at=int(authorizer["exp"]),
-            groups=groups,
-            issuer=str(authorizer.get("issuer", "")),
-            client=str(authorizer.get("client", "")),
-            token_id=str(authorizer.get("token_id", "")),
-            # An answer that is not dated is as old as can be: whatever asks for a younger one finds out for itself.
-            admitted_at=int(authorizer.get("at", 0)),
-            address=str((context.get("identity") or {}).get("sourceIp", "")),
-            claims=_claims(authorizer.get("claims")),
-            bearer=_bearer(authorizer),
-            known_at=int(authorizer.get("known", 0)),
-            other_groups=_other_groups(authorizer),
-        )
-    except (KeyError, ValueError, TypeError):
+        caller = _as_said(tuple(authorizer.items()), address)
+    except (AttributeError, KeyError, ValueError, TypeError):
         raise Unauthorized from None
     if (caller.expires_at + BEARER_LEEWAY) * SECOND <= now:
         raise Unauthorized
-    if grants != IN_TABLE:
+    if authorizer["grants"] != IN_TABLE:
         return caller
-    stored = [one for policy in policies_of(groups) if policy.group in groups for one in policy.statements]
-    return replace(caller, statements=bound(stored, principal, caller.claims))
+    stored = [
+        one for policy in policies_of(caller.groups) if policy.group in caller.groups for one in policy.statements
+    ]
+    return replace(caller, statements=bound(stored, caller.principal, caller.claims))
+
+
+@lru_cache(maxsize=_KEPT_CALLERS)
+def _as_said(said: tuple[tuple[str, Any], ...], address: str) -> Caller:
+    """Read what the authorizer said of a caller who asks from an address. Raises KeyError, ValueError, TypeError.
+
+    The gateway says the same of a bearer for minutes, so it is read once; whether it still stands is asked each time.
+    """
+    authorizer = dict(said)
+    principal, grants = authorizer["principal"], authorizer["grants"]
+    groups = tuple(filter(None, str(authorizer.get("groups", "")).split(",")))
+    return Caller(
+        principal=principal,
+        statements=() if grants == IN_TABLE else from_compact(grants, groups),
+        expires_at=int(authorizer["exp"]),
+        groups=groups,
+        issuer=str(authorizer.get("issuer", "")),
+        client=str(authorizer.get("client", "")),
+        token_id=str(authorizer.get("token_id", "")),
+        address=address,
+        claims=_claims(authorizer.get("claims")),
+        bearer=_bearer(authorizer),
+        known_at=int(authorizer.get("known", 0)),
+        other_groups=_other_groups(authorizer),
+    )
 
 
 def _claims(text: object) -> dict[str, str]:
@@ -188,8 +205,7 @@ def group_name(value: str) -> str:
     return name("group", value, names.group_fault)
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """A request's query parameters. Unknown ones are refused: a misspelt `min_ttl` must not go unnoticed."""
 
     given: Mapping[str, str]

@@ -39,7 +39,6 @@ def asked(body: dict[str, Any], *, known: int) -> dict[str, Any]:
         "principal": "login-hook",
         "groups": "producer",
         "exp": str(LATER),
-        "at": str(now() // SECOND),
         "grants": compact(GROUPS["producer"].statements, ("producer",)),
         "iat": str(now() // SECOND),
         "epoch": "0",

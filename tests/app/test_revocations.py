@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib import log
 from chalicelib.errors import Throttled
@@ -46,7 +46,7 @@ def made(service: Service, **body: Any) -> dict[str, Any]:
 
 def admitted_long_ago(service: Service, monkeypatch: pytest.MonkeyPatch, access: Callable[[], Access]) -> None:
     """Let the authorizer's answers be ten seconds old, as from API Gateway's cache, and this be known since."""
-    standing = dataclasses.replace(service.wired.standing, access=access, now=lambda: system.now() + 10 * SECOND)
+    standing = replace(service.wired.standing, access=access, now=lambda: system.now() + 10 * SECOND)
     monkeypatch.setitem(vars(service.wired), "standing", standing)
 
 
@@ -198,7 +198,7 @@ def test_a_token_that_is_handed_in_at_once_costs_its_one_write(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.hand_in(a_subject())  # the domain's key
-    nobody = dataclasses.replace(service.wired.standing, access=no_look, since=no_look)
+    nobody = replace(service.wired.standing, access=no_look, since=no_look)
     monkeypatch.setitem(vars(service.wired), "standing", nobody)
     quick, other = operations_of(service.wired.login_table._client), operations_of(service.wired.table._client)
 
@@ -262,11 +262,11 @@ def test_a_policy_that_changed_behind_the_gateways_cache_is_read_again(
     service.wired.known_access.forget()
     admitted = service.wired.known_access.current()
     assert service.ask("GET", f"/subjects/{subject}/tokens", who).status == 200
-    later = dataclasses.replace(admitted, epoch=Epoch(rev=0, policies=admitted.epoch.policies + 1))
+    later = replace(admitted, epoch=Epoch(rev=0, policies=admitted.epoch.policies + 1))
     admitted_long_ago(service, monkeypatch, lambda: later)
 
     assert service.ask("GET", f"/subjects/{subject}/tokens", who).status == 200
-    only_jobs = dataclasses.replace(service.wired.standing, policies_of=Narrowed(group).of)
+    only_jobs = replace(service.wired.standing, policies_of=Narrowed(group).of)
     monkeypatch.setitem(vars(service.wired), "standing", only_jobs)
     assert service.ask("GET", f"/subjects/{subject}/tokens", who).refusal == (403, "forbidden")
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.admit.answer import ANSWER_BYTES, SignInAgain, answer
 from chalicelib.admit.metering import Meter
@@ -93,7 +94,6 @@ def test_a_consumer_is_told_everything_that_it_may_do(verifier: Verifier, log: L
         "token_id": "token-1",
         "groups": "consumer",
         "exp": str(NOW + 600),
-        "at": str(NOW),
         "grants": '[[],["+","GET",[0,0],"/subjects/${principal}/*","/tokens/*","/jobs/*","/receipts/jwks.json"],'
         '["+","DELETE",[0,1],"/tokens/*"],["+","POST",[0,2],"/tickets","/jobs/*","/tokens/*/refresh","/tokens/*/rejected"]]',
         "iat": str(NOW - 10),

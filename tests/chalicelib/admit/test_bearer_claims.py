@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chalicelib.admit.bearer import Caller, Refused, Verifier
 from chalicelib.admit.jwks import Keys

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.admit.standing import Standing
 from chalicelib.errors import AccessUnknown, Unauthorized
@@ -67,7 +67,7 @@ def standing(around: Surroundings, clock: Clock) -> Standing:
 
 def admitted(known_at: int = LONG_AGO, **members: Any) -> Caller:
     usual = {"groups": ("consumer",), "other_groups": ("staff",), "bearer": a_bearer(epoch=2), "known_at": known_at}
-    return dataclasses.replace(caller(JANE, "consumer"), **{**usual, **members})
+    return replace(caller(JANE, "consumer"), **{**usual, **members})
 
 
 @pytest.mark.parametrize(("age", "looks"), [(0, 0), (FRESH - 1, 0), (FRESH, 1), (-SKEW, 0), (-SKEW - 1, 1)])
@@ -87,14 +87,14 @@ def test_who_was_not_revoked_under_policies_that_stand_is_who_it_was(standing: S
 
 
 def test_what_is_given_to_keep_is_given_by_what_the_table_says_now(standing: Standing, around: Surroundings) -> None:
-    around.access = dataclasses.replace(around.access, epoch=NOW_COUNTS)
+    around.access = replace(around.access, epoch=NOW_COUNTS)
 
     assert standing.by_now(admitted(NOW)).bearer.epoch == 3
     assert around.looks == 1
 
 
 def test_who_was_revoked_is_not_told_so_but_the_log_is(standing: Standing, around: Surroundings) -> None:
-    around.access = dataclasses.replace(around.access, revoked={an_end().id: an_end()})
+    around.access = replace(around.access, revoked={an_end().id: an_end()})
 
     with pytest.raises(Unauthorized) as refused:
         standing.of(admitted())
@@ -112,8 +112,8 @@ def test_where_nobody_knows_who_was_revoked_nobody_is_served(standing: Standing,
 
 
 def test_a_policy_that_was_narrowed_counts(standing: Standing, around: Surroundings) -> None:
-    around.access = dataclasses.replace(around.access, epoch=NOW_COUNTS)
-    around.policies["consumer"] = dataclasses.replace(
+    around.access = replace(around.access, epoch=NOW_COUNTS)
+    around.policies["consumer"] = replace(
         GROUPS["consumer"], statements=(Statement(effect="Allow", methods=("GET",), paths=("/jobs/*",)),)
     )
 
@@ -126,7 +126,7 @@ def test_a_policy_that_was_narrowed_counts(standing: Standing, around: Surroundi
 
 
 def test_a_group_that_had_no_policy_may_be_given_a_deny(standing: Standing, around: Surroundings) -> None:
-    around.access = dataclasses.replace(around.access, epoch=NOW_COUNTS)
+    around.access = replace(around.access, epoch=NOW_COUNTS)
     around.policies["suspended"] = DENY
 
     now = standing.of(admitted(other_groups=("suspended",)))
@@ -136,7 +136,7 @@ def test_a_group_that_had_no_policy_may_be_given_a_deny(standing: Standing, arou
 
 
 def test_an_epoch_that_went_back_is_another_one(standing: Standing, around: Surroundings) -> None:
-    around.access = dataclasses.replace(around.access, epoch=Epoch(rev=1, policies=1))
+    around.access = replace(around.access, epoch=Epoch(rev=1, policies=1))
 
     standing.of(admitted())
 
@@ -155,7 +155,7 @@ def test_an_epoch_that_went_back_is_another_one(standing: Standing, around: Surr
 def test_who_has_no_policy_any_more_is_refused(
     standing: Standing, around: Surroundings, policies: dict[str, Policy], changes: Any, code: str
 ) -> None:
-    around.access = dataclasses.replace(around.access, epoch=NOW_COUNTS)
+    around.access = replace(around.access, epoch=NOW_COUNTS)
     around.policies = dict(policies)
 
     with pytest.raises(Unauthorized):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.collect.reconcile import Reconciler
 from chalicelib.model.audit import DAY, Event, Who, about_token

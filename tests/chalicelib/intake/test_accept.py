@@ -4,11 +4,11 @@ import http.client
 import itertools
 import threading
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import IdempotencyKeyReused, NotFound, Unavailable
 from chalicelib.intake.accept import Intake, idempotent_id

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import BodyTooLarge, InvalidBody, KeyGone, NotFound
 from chalicelib.intake.bodies import LARGEST_BODY
@@ -62,9 +63,7 @@ def notary(shop: Shop) -> Notary:
 
 
 def a_caller(principal: str, group: str) -> Caller:
-    return Caller(
-        principal=principal, statements=GROUPS[group].statements, expires_at=2**40, groups=(group,), admitted_at=0
-    )
+    return Caller(principal=principal, statements=GROUPS[group].statements, expires_at=2**40, groups=(group,))
 
 
 WHO_MAY = [a_caller(HOOK, "producer"), a_caller("root", "admin"), a_caller(BODY.subject, "consumer")]

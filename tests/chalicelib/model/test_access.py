@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.model.access import (
     FRESH,
@@ -33,7 +33,7 @@ ONE_BEARER = an_end(Kind.BEARER, "token-1")
 
 
 def known(*revocations: Revocation, **members: object) -> Access:
-    return dataclasses.replace(Access(known_at=NOW, revoked={one.id: one for one in revocations}), **members)
+    return replace(Access(known_at=NOW, revoked={one.id: one for one in revocations}), **members)
 
 
 @pytest.mark.parametrize(

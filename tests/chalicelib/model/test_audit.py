@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import NotFound
 from chalicelib.model.audit import Event, Who, about_job, asker_of, concerning, end_event, entry_id, entry_view, who_of

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.model.cached import SKEW, Entry, Held, Step, Terms, held_from, next_step
 from chalicelib.model.clock import SECOND

@@ -18,7 +18,7 @@ ROW = Position(partition="token.store#07", at=NOW, id=an_id(7))
 ALL = Wanted()
 
 wanted = st.builds(
-    Wanted,
+    lambda **members: Wanted(**members),  # noqa: PLW0108  hypothesis would look up what the annotations name
     status=st.none() | st.sampled_from(Status),
     type=st.none() | st.sampled_from(Type),
     subject=st.none() | st.from_regex(names.SUBJECT_PATTERN, fullmatch=True),

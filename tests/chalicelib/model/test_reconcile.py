@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.model.audit import Entry, Event, Who, entry_id
 from chalicelib.model.clock import SECOND

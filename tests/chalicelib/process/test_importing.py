@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import FileChanged, FileMissing, LeaseLost, SealBroken, TooManyLines, Unavailable
 from chalicelib.intake.bodies import LARGEST_BODY

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import LeaseLost, SealBroken, Throttled, Unavailable, Unreadable
 from chalicelib.model.clock import SECOND

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import Conflict, NotFound, Unreadable
 from chalicelib.model.branch_key import Shredded, WrappedKey

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from msgspec.structs import asdict, replace
 
 from chalicelib.errors import Conflict, Unreadable
 from chalicelib.model.provider import AuthMethod, Provider
@@ -47,12 +47,12 @@ def providers(table: Table) -> Providers:
 def test_a_provider_is_read_as_it_was_put_with_its_sealed_credential(providers: Providers) -> None:
     first = providers.put(EVERYTHING, b"sealed", None)
 
-    assert first == dataclasses.replace(EVERYTHING, rev=1)
+    assert first == replace(EVERYTHING, rev=1)
     assert providers.get("idp") == (first, b"sealed")
 
 
 def test_one_without_a_credential_has_none(providers: Providers) -> None:
-    stored = providers.put(dataclasses.replace(EVERYTHING, has_credential=True), None, None)
+    stored = providers.put(replace(EVERYTHING, has_credential=True), None, None)
 
     assert stored.has_credential is False
     assert providers.get("idp") == (stored, None)
@@ -66,7 +66,7 @@ def test_there_is_none_where_none_was_put(providers: Providers) -> None:
 def test_what_was_seen_is_replaced_whole_and_its_rev_rises(providers: Providers) -> None:
     providers.put(EVERYTHING, b"first", None)
 
-    second = providers.put(dataclasses.replace(PLAIN, name="idp"), None, 1)
+    second = providers.put(replace(PLAIN, name="idp"), None, 1)
 
     assert (second.rev, second.discovered, second.revocation_endpoint) == (2, None, None)
     assert providers.get("idp") == (second, None)
@@ -85,7 +85,7 @@ def test_what_was_not_seen_is_not_replaced(providers: Providers, seen_rev: int |
 def test_one_that_was_deleted_and_set_up_again_is_not_the_one_that_was_seen(providers: Providers) -> None:
     seen = providers.put(EVERYTHING, b"leaked", None)
     providers.delete("idp")
-    again = providers.put(dataclasses.replace(EVERYTHING, updated_at=6), b"new", None)
+    again = providers.put(replace(EVERYTHING, updated_at=6), b"new", None)
 
     with pytest.raises(Conflict):
         providers.put(EVERYTHING, b"leaked", seen.rev, seen_at=seen.updated_at)
@@ -96,7 +96,7 @@ def test_one_that_was_deleted_and_set_up_again_is_not_the_one_that_was_seen(prov
 def test_one_of_many_writers_at_once_wins_and_nothing_is_mixed(providers: Providers) -> None:
     def write(number: int) -> bool:
         try:
-            providers.put(dataclasses.replace(EVERYTHING, client_id=f"c{number}"), f"c{number}".encode(), 1)
+            providers.put(replace(EVERYTHING, client_id=f"c{number}"), f"c{number}".encode(), 1)
         except Conflict:
             return False
         return True
@@ -121,7 +121,7 @@ def test_a_deleted_one_is_gone_with_its_credential(providers: Providers, table: 
 
 def test_providers_are_listed_by_name_page_by_page(providers: Providers) -> None:
     for name in ("b", "c", "a", "a.b", "a-b"):
-        providers.put(dataclasses.replace(PLAIN, name=name), None, None)
+        providers.put(replace(PLAIN, name=name), None, None)
 
     first, after = providers.page(limit=3, after=None)
     second, end = providers.page(limit=3, after=after)
@@ -134,7 +134,7 @@ def test_providers_are_listed_by_name_page_by_page(providers: Providers) -> None
 
 def test_what_a_later_version_adds_is_left_out() -> None:
     item = {**provider_to_item(EVERYTHING, b"sealed"), "v": 2, "colour": "red"}
-    item["discovered"] = {**dataclasses.asdict(FOUND), "jwks_uri": "https://idp.example/jwks"}
+    item["discovered"] = {**asdict(FOUND), "jwks_uri": "https://idp.example/jwks"}
 
     assert provider_from_item(item) == EVERYTHING
 

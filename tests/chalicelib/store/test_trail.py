@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import Conflict, LeaseLost, Unreadable
 from chalicelib.model.audit import Entry, Event, Who, entry_id, order_of

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chalicelib.errors import Forbidden, InvalidParameter, NotFound, Unauthorized, Unavailable, WrongMediaType
 from chalicelib.model import names
@@ -54,15 +55,30 @@ def test_the_caller_is_who_the_authorizer_said() -> None:
 
 
 def test_what_is_known_of_the_bearer_and_of_where_it_came_from_is_kept() -> None:
-    more = {"issuer": "https://issuer.example/", "client": "spa", "token_id": "t-1", "at": "17", "groups": "consumer,a"}
+    more = {
+        "issuer": "https://issuer.example/",
+        "client": "spa",
+        "token_id": "t-1",
+        "known": "17",
+        "groups": "consumer,a",
+    }
     who = caller_of({"authorizer": {**CONTEXT, **more}, "identity": {"sourceIp": "192.0.2.7"}}, NOW, nobody_reads)
 
     assert (who.issuer, who.client, who.token_id) == ("https://issuer.example/", "spa", "t-1")
-    assert (who.groups, who.admitted_at, who.address) == (("consumer", "a"), 17, "192.0.2.7")
+    assert (who.groups, who.known_at, who.address) == (("consumer", "a"), 17, "192.0.2.7")
+
+
+def test_what_was_said_of_another_bearer_or_of_the_same_one_later_is_read_anew() -> None:
+    first = caller_of({"authorizer": CONTEXT}, NOW, nobody_reads)
+
+    for changed in ({"principal": "joe"}, {"exp": str(EXP + 1)}, {"known": "17"}, {"groups": "a"}):
+        assert caller_of({"authorizer": {**CONTEXT, **changed}}, NOW, nobody_reads) != first
+    assert caller_of({"authorizer": CONTEXT, "identity": {"sourceIp": "192.0.2.7"}}, NOW, nobody_reads) != first
+    assert caller_of({"authorizer": dict(CONTEXT)}, NOW, nobody_reads) == first
 
 
 def test_an_answer_that_is_not_dated_is_as_old_as_can_be() -> None:
-    assert caller_of({"authorizer": CONTEXT}, NOW, nobody_reads).admitted_at == 0
+    assert caller_of({"authorizer": CONTEXT}, NOW, nobody_reads).known_at == 0
 
 
 def test_a_bearer_that_has_expired_since_is_refused_for_the_gateway_keeps_its_answer() -> None:
@@ -87,7 +103,7 @@ def test_a_bearer_that_has_expired_since_is_refused_for_the_gateway_keeps_its_an
         ),
         {"authorizer": {**CONTEXT, "exp": "soon"}},
         {"authorizer": {**CONTEXT, "exp": None}},
-        {"authorizer": {**CONTEXT, "at": "soon"}},
+        {"authorizer": {**CONTEXT, "known": "soon"}},
         {"authorizer": {**CONTEXT, "grants": ""}},
         {"authorizer": {**CONTEXT, "grants": "null"}},
         {"authorizer": {**CONTEXT, "grants": "[1]"}},
