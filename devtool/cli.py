@@ -132,6 +132,19 @@ def _add_work(commands: Any) -> None:
 
 
 def _add_direct(commands: Any) -> None:
+    """Describe what writes something to deploy."""
+    package = commands.add_parser(
+        "package",
+        help="write the stack's template and code, as `aws cloudformation package` takes them",
+        description="Run `chalice package` and finish its zip: with bytecode of this Python, without what is never "
+        "imported, the same twice. See README, Deploy it.",
+    )
+    package.add_argument("out", type=Path, metavar="OUT", help="the folder to write, such as out/package")
+    package.add_argument(
+        "--stage", default="prod", metavar="NAME", help="of .chalice/config.json (default: %(default)s)"
+    )
+    package.set_defaults(run=_package)
+
     direct = commands.add_parser(
         "direct",
         help="write a project for a plain chalice deploy",
@@ -254,6 +267,16 @@ def _local(options: argparse.Namespace) -> None:
     from devtool.local import serve
 
     serve(default_workspace(), options.port)
+
+
+def _package(options: argparse.Namespace) -> None:
+    from devtool import packaging
+
+    out: Path = options.out
+    archive = packaging.write(out, options.stage, default_workspace().logs)
+    size = archive.stat().st_size / 1_000_000
+    say(f"wrote {out / packaging.TEMPLATE} and {archive} ({size:.1f} MB, for {packaging.RUNTIME})")
+    say(f"Deploy them: aws cloudformation package --template-file {out / packaging.TEMPLATE} ... (README, Deploy it)")
 
 
 def _direct(options: argparse.Namespace) -> None:

@@ -22,7 +22,7 @@ class PortTaken(DevError):
 
 
 class PackagingFailed(DevError):
-    """`chalice package` did not make a template."""
+    """There is no package, or none that Lambda could run."""
 
 
 class DirectFailed(DevError):

@@ -1,4 +1,4 @@
-"""Powertools alone: its event handler with validation by pydantic, Logger and Metrics, as its documentation has them."""
+"""Powertools alone: its event handler with validation by pydantic, Logger and Metrics, as it documents them."""
 
 from __future__ import annotations
 
