@@ -15,6 +15,7 @@ import pytest
 
 from chalicelib.store.table import Table
 from devtool.testing import LiveCloud, live_cloud
+from tests.chalicelib.aws.both import dynamodb_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,15 +41,15 @@ def table(cloud: LiveCloud) -> Iterator[Table]:
 
 
 @contextmanager
-def table_of_its_own(cloud: LiveCloud) -> Iterator[Table]:
-    """Make a table as the template defines it, and delete it in the end."""
+def table_of_its_own(cloud: LiveCloud, kind: str = "ours") -> Iterator[Table]:
+    """Make a table as the template defines it, asked by a kind of client, and delete it in the end."""
     properties = json.loads(_TEMPLATE.read_text(encoding="utf-8"))["Resources"]["Table"]["Properties"]
     definition: dict[str, Any] = {name: properties[name] for name in _TAKEN_BY_CREATE_TABLE}
     stream = {**properties["StreamSpecification"], "StreamEnabled": True}
     client = cloud.client("dynamodb")
     name = f"test-{uuid.uuid4()}"
     client.create_table(TableName=name, StreamSpecification=stream, **definition)
-    yield Table(client, name)
+    yield Table(dynamodb_client(kind, cloud.endpoint), name)
     client.delete_table(TableName=name)
 
 

@@ -1,4 +1,4 @@
-"""AWS's JSON protocol, as DynamoDB and KMS speak it: an operation's name in a header, an object in, an object out.
+"""AWS's JSON protocol, as DynamoDB, KMS and SQS speak it: an operation's name in a header, an object in, an object out.
 
 Binary values go out as base64 and stay base64 when they come back. https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 """
@@ -13,7 +13,7 @@ from base64 import b64encode
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.aws.line import Line, Request, Unanswered
+from chalicelib.aws.line import READ_TIMEOUT, Line, Request, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +31,10 @@ THROTTLED: Final = frozenset(
         "ThrottlingException",
         "Throttling",
         "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
         "RequestLimitExceeded",
+        "BandwidthLimitExceeded",
         "LimitExceededException",
         "TooManyRequestsException",
         "PriorRequestNotComplete",
@@ -60,16 +63,21 @@ class JsonService:
         target: str,
         version: str,
         tries: int = TRIES,
+        read_timeout: float = READ_TIMEOUT,
         clock: Callable[[], float] = time.time,
         passed: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`target` stands before an operation's name (`DynamoDB_20120810`), `version` is the protocol's (`1.0`)."""
+        """`target` stands before an operation's name (`DynamoDB_20120810`), `version` is the protocol's (`1.0`).
+
+        No wait takes longer than `read_timeout` seconds, nor than the line's own time-outs.
+        """
         self._line = line
         self._signer = signer
         self._target = target
         self._headers = {"content-type": f"application/x-amz-json-{version}", "host": line.endpoint.authority}
         self._tries = tries
+        self._read_timeout = read_timeout
         self._path = f"{line.endpoint.path}/"
         self._clock = clock
         self._passed = passed
@@ -86,7 +94,7 @@ class JsonService:
         for attempt in range(1, self._tries + 1):
             last = attempt == self._tries
             try:
-                return self._called(operation, body, ends - self._passed())
+                return self._called(operation, body, min(ends - self._passed(), self._read_timeout))
             except Unanswered:
                 if last or not self._waits(attempt, ends):
                     raise

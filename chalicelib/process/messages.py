@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.aws.errors import answered, named
 from chalicelib.errors import Unavailable, Unreadable
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def read_message(message: Mapping[str, Any]) -> str:
 
 
 class WorkQueue:
-    """The queue of slow work. `client` is boto3's."""
+    """The queue of slow work. `client` is boto3's or `aws.clients.Sqs`: both send again what was not answered."""
 
     def __init__(self, client: Any, url: str) -> None:
         self._client = client
@@ -36,12 +37,10 @@ class WorkQueue:
 
     def send(self, job_id: str, *, delay: int = 0) -> None:
         """Queue a job, held back for `delay` seconds (900 at the most). Raises Unavailable when it was not taken."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  cold starts pay for it
-
         try:
             self._client.send_message(QueueUrl=self._url, MessageBody=write_message(job_id), DelaySeconds=delay)
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            raise Unavailable(f"the queue answered {code}") from None
-        except BotoCoreError as error:
-            raise Unavailable(f"the queue did not answer: {type(error).__name__}") from None
+        except Exception as error:  # noqa: BLE001  `answered` raises again what is not about AWS
+            response = answered(error)
+            if response is None:
+                raise Unavailable(f"the queue did not answer: {named(error)}") from None
+            raise Unavailable(f"the queue answered {response.get('Error', {}).get('Code', '')}") from None

@@ -48,7 +48,7 @@ CONTENDED_TRIES = 5
 CONTENDED_PAUSE = 0.02
 """How often and how far apart (seconds, doubling, a random part of it) a write is tried that met another transaction.
 
-DynamoDB refuses one of two that touch an item at the same time, and botocore does not repeat that: to it the refusal is
+DynamoDB refuses one of two that touch an item at the same time, and clients do not repeat that: to them the refusal is
 an answer. Here it is weather: tokens of one place that are settled side by side all touch its current item."""
 
 BATCH_GET = 100
@@ -83,8 +83,8 @@ class TransactionCancelled(Conflict):
 
 
 class Table:
-    """One table. `client` is boto3's low-level DynamoDB client, or `aws.clients.DynamoDb` for the operations that that
-    one has; wiring makes it, with time-outs and retries.
+    """One table. `client` is `aws.clients.DynamoDb` or boto3's low-level one; wiring makes it, with time-outs and
+    retries.
     """
 
     def __init__(self, client: Any, name: str, *, pause: Callable[[float], None] = time.sleep) -> None:

@@ -46,7 +46,7 @@ class Answering(Stores):
         from chalicelib.intake.accept import Intake  # noqa: PLC0415
         from chalicelib.store.jobs import Jobs  # noqa: PLC0415
 
-        return Intake(deposits=Jobs(self.login_table), sealer=self.sealer, now=system.now, new_id=system.new_id)
+        return Intake(deposits=Jobs(self.table), sealer=self.sealer, now=system.now, new_id=system.new_id)
 
     @cached_property
     def deletion(self) -> Deletion:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import log
 from chalicelib.config import Settings, read_settings
 from chalicelib.wiring import system
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from chalicelib.notify.post import ConnectionsApi
     from chalicelib.outbound.http import Outside
     from chalicelib.process.messages import WorkQueue
@@ -46,22 +47,24 @@ class Stores:
         """The table."""
         from chalicelib.store.table import Table  # noqa: PLC0415
 
-        return Table(system.client("dynamodb"), self.settings.table_name)
+        return Table(self.table_client, self.settings.table_name)
 
     @cached_property
-    def login_table(self) -> Table:
-        """The table, for what a login waits for: a put, and the reads of a branch key. Without boto3."""
+    def table_client(self) -> Any:
+        """What the table is asked by: one for all, so that its connections are."""
+        return system.table_client()
+
+    def _hurried_table(self, *, tries: int) -> Table:
         from chalicelib.store.table import Table  # noqa: PLC0415
 
-        return Table(system.table_client(), self.settings.table_name)
+        return Table(system.hurried(self.table_client, tries=tries, read_timeout=1), self.settings.table_name)
 
     @cached_property
     def cache(self) -> CachedDocuments:
         """What outsiders published. Its table is given up after a second, once: the outsider can be asked instead."""
         from chalicelib.store.cached import CachedDocuments  # noqa: PLC0415
-        from chalicelib.store.table import Table  # noqa: PLC0415
 
-        return CachedDocuments(Table(system.client("dynamodb", tries=1, read_timeout=1), self.settings.table_name))
+        return CachedDocuments(self._hurried_table(tries=1))
 
     @cached_property
     def jobs(self) -> Jobs:
@@ -117,10 +120,8 @@ class Stores:
         """What this process knows of revocations. Its table is given up early: what is known serves for 5 s."""
         from chalicelib.store.access import Revocations  # noqa: PLC0415
         from chalicelib.store.known_access import KnownAccess  # noqa: PLC0415
-        from chalicelib.store.table import Table  # noqa: PLC0415
 
-        table = Table(system.table_client(tries=2, read_timeout=1), self.settings.table_name)
-        return KnownAccess(Revocations(table), system.now, log.fact)
+        return KnownAccess(Revocations(self._hurried_table(tries=2)), system.now, log.fact)
 
     @cached_property
     def tickets(self) -> Tickets:
@@ -148,14 +149,14 @@ class Stores:
         """The queue of work that may call anybody else."""
         from chalicelib.process.messages import WorkQueue  # noqa: PLC0415
 
-        return WorkQueue(system.client("sqs"), self.settings.queue_url)
+        return WorkQueue(system.queue_client(), self.settings.queue_url)
 
     @cached_property
     def branch_keys(self) -> BranchKeys:
         """The domains' keys, wrapped."""
         from chalicelib.store.branch_keys import BranchKeys  # noqa: PLC0415
 
-        return BranchKeys(self.login_table)
+        return BranchKeys(self.table)
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -163,8 +164,13 @@ class Stores:
         from chalicelib.seal.keyring import Keyring  # noqa: PLC0415
         from chalicelib.seal.kms import KmsWrapper  # noqa: PLC0415
 
-        wrapper = KmsWrapper(system.keys_client(), self.settings.kms_key_id)
+        wrapper = KmsWrapper(self.keys_client, self.settings.kms_key_id)
         return Keyring(self.branch_keys, wrapper, system.now)
+
+    @cached_property
+    def keys_client(self) -> Any:
+        """What KMS is asked by."""
+        return system.keys_client()
 
     @cached_property
     def sealer(self) -> Sealer:
@@ -190,9 +196,13 @@ class Stores:
     @cached_property
     def settling_pool(self) -> ThreadPoolExecutor:
         """Threads for the table. Kept across invocations, as their connections are."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
         return ThreadPoolExecutor(system.SETTLING_THREADS, thread_name_prefix="settle")
 
     @cached_property
     def pushing_pool(self) -> ThreadPoolExecutor:
         """Threads for the sockets."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
         return ThreadPoolExecutor(system.PUSHING_THREADS, thread_name_prefix="push")

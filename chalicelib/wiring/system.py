@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.ids import id_from
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.aws.endpoints import Endpoint, Surroundings
 
 SETTLING_THREADS = 8
 PUSHING_THREADS = 32
@@ -37,7 +42,7 @@ def client(
     **options: Any,
 ) -> Any:
     """Return a boto3 client that gives up inside a request's time: 1 s to connect, `read_timeout` to answer."""
-    import boto3  # noqa: PLC0415  170 ms of a cold start that /openapi.json and the tests of pure code need not pay
+    import boto3  # noqa: PLC0415  150 ms of a cold start: files need it, and a caller whom only a profile names
     from botocore.config import Config  # noqa: PLC0415
 
     config = Config(
@@ -50,25 +55,42 @@ def client(
     return boto3.client(service, config=config, endpoint_url=endpoint_url)
 
 
-def table_client(*, tries: int = 3, read_timeout: float = 3) -> Any:
-    """Return what a login asks the table by: a client of ours where the environment says as whom, else boto3's."""
+def table_client() -> Any:
+    """Return what the table is asked by: a client of ours where the environment says as whom, else boto3's."""
     from chalicelib.aws.clients import DynamoDb  # noqa: PLC0415
-    from chalicelib.aws.endpoints import endpoint_of, surroundings  # noqa: PLC0415
 
-    around = surroundings(os.environ)
-    if around is None:
-        return client("dynamodb", tries=tries, read_timeout=read_timeout)
-    endpoint = endpoint_of("dynamodb", around.region, os.environ)
-    return DynamoDb(endpoint, around, tries=tries, read_timeout=read_timeout)
+    return _ours("dynamodb", DynamoDb) or client("dynamodb")
+
+
+def hurried(table_client: Any, *, tries: int, read_timeout: float) -> Any:
+    """Return a client for the same table that gives up sooner; over the same connections, if it is one of ours."""
+    from chalicelib.aws.clients import DynamoDb  # noqa: PLC0415
+
+    if isinstance(table_client, DynamoDb):
+        return table_client.hurried(tries=tries, read_timeout=read_timeout)
+    return client("dynamodb", tries=tries, read_timeout=read_timeout)
 
 
 def keys_client() -> Any:
-    """Return what a login asks KMS by, in the same way."""
+    """Return what KMS is asked by, in the same way."""
     from chalicelib.aws.clients import Kms  # noqa: PLC0415
+
+    return _ours("kms", Kms) or client("kms")
+
+
+def queue_client() -> Any:
+    """Return what queues, in the same way."""
+    from chalicelib.aws.clients import Sqs  # noqa: PLC0415
+
+    return _ours("sqs", Sqs) or client("sqs")
+
+
+def _ours(service: str, kind: Callable[[Endpoint, Surroundings], Any]) -> Any:
+    """Return a client of ours; None where boto3 has to find out as whom and where to call."""
     from chalicelib.aws.endpoints import endpoint_of, surroundings  # noqa: PLC0415
 
     around = surroundings(os.environ)
-    return client("kms") if around is None else Kms(endpoint_of("kms", around.region, os.environ), around)
+    return None if around is None else kind(endpoint_of(service, around.region, os.environ), around)
 
 
 def sockets_client(url: str) -> Any:

@@ -35,7 +35,7 @@ _GROUPS = Path(__file__).parents[2] / "infrastructure" / "groups.json"
 def service(cloud: LiveCloud, key_id: str) -> Iterator[Service]:
     queue_url = cloud.client("sqs").create_queue(QueueName=f"test-{uuid.uuid4()}")["QueueUrl"]
     with (
-        table_of_its_own(cloud) as table,
+        table_of_its_own(cloud, "boto3") as table,  # the test's own: what functions ask by ours is held to policies
         bucket_of_its_own(cloud) as bucket,
         ManagementApi() as sockets,
         pytest.MonkeyPatch.context() as patch,

@@ -10,9 +10,10 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib.aws.clients import DynamoDb, Kms, Sqs
 from chalicelib.aws.endpoints import Endpoint
 from chalicelib.errors import Misconfigured
-from chalicelib.wiring import Wiring, system
+from chalicelib.wiring import Wiring
 from chalicelib.wiring.system import new_ticket, now
 from devtool import environment
 from tests.chalicelib.test_config import WHOLE
@@ -58,28 +59,52 @@ def test_where_the_environment_does_not_say_as_whom_boto3_makes_every_call(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(PROJECT / "tests/data/profile.ini"))
 
     pushing: Any = wiring.post._client
-    clients = (wiring.login_table._client, pushing, system.keys_client())
+    hurried = (wiring.known_access._source._table._client, wiring.cache._table._client)  # type: ignore[attr-defined]
+    clients = (wiring.table._client, *hurried, pushing, wiring.keys_client, wiring.queue._client)
 
     assert [client.meta.service_model.service_name for client in clients] == [
-        "dynamodb",
+        *["dynamodb"] * 3,
         "apigatewaymanagementapi",
         "kms",
+        "sqs",
     ]
+    asked = [_patience(client) for client in (wiring.table._client, *hurried)]
+    assert asked == [(1, 3, 3), (1, 1, 2), (1, 1, 1)]
     assert pushing.meta.endpoint_url == "https://ws.example/api"
     assert pushing.meta.config.retries["total_max_attempts"] == 1
     assert pushing.meta.config.read_timeout == 2
 
 
 def test_aws_is_asked_three_times_at_the_most_within_a_requests_time(wiring: Wiring) -> None:
-    config = wiring.table._client.meta.config
+    clients: list[Any] = [wiring.table._client, wiring.keys_client, wiring.queue._client]
 
-    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1, 3, 3)
+    assert [_patience(client) for client in clients] == [(1, 3, 3)] * 3
 
 
-def test_the_cache_gives_the_table_up_after_a_second_for_the_outsider_can_be_asked_instead(wiring: Wiring) -> None:
-    config = wiring.cache._table._client.meta.config
+def test_what_a_process_knows_and_what_an_outsider_can_be_asked_give_the_table_up_after_a_second(
+    wiring: Wiring,
+) -> None:
+    known: Any = wiring.known_access._source
 
-    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1, 1, 1)
+    assert _patience(known._table._client) == (1, 1, 2)
+    assert _patience(wiring.cache._table._client) == (1, 1, 1)
+
+
+def test_all_that_ask_the_table_share_its_connections(wiring: Wiring) -> None:
+    known: Any = wiring.known_access._source
+
+    lines = {id(table._client.line) for table in (wiring.table, wiring.cache._table, known._table)}
+
+    assert len(lines) == 1
+
+
+def _patience(client: Any) -> tuple[float, float, int]:
+    """Return how long a client waits to connect and for an answer, and how often it asks."""
+    if isinstance(client, DynamoDb | Kms | Sqs):
+        service: Any = client._service
+        return client.line._connect_timeout, min(service._read_timeout, client.line._read_timeout), service._tries
+    config = client.meta.config
+    return config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]
 
 
 @pytest.mark.parametrize(("setting", "allowed"), [("refuse", False), ("allow", True)])

@@ -52,9 +52,11 @@ class Held:
     def wrap(self, call: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
         """Return `JsonService.call` as our own clients are to make it: they have no events to listen to."""
 
+        checks = {"DynamoDB_20120810": self._table, "TrentService": self._keys}
+
         def checked(service: JsonService, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-            model, body = _Named(operation), json.dumps(arguments, default=lambda content: content.hex())
-            (self._keys if "EncryptionContext" in arguments else self._table)(model, {"body": body})
+            if check := checks.get(service._target):
+                check(_Named(operation), {"body": json.dumps(arguments, default=lambda content: content.hex())})
             return call(service, operation, arguments)
 
         return checked

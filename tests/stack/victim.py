@@ -16,13 +16,18 @@ import os
 import signal
 import sys
 import threading
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import EndpointConnectionError
 
-from chalicelib.aws.json_service import JsonService
+from chalicelib.aws.json_service import JsonService, Refused
+from chalicelib.aws.line import Unanswered
 from tests.rights.held import Held
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "SendMessage", "DeleteObject"})
 DELAY = "delay"
@@ -40,6 +45,27 @@ class Hand:
         self.writes: list[str] = []
         self._die = tuple(die) if die else None
         self._fail = fail
+
+    def wrap(self, call: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        """Return `JsonService.call` as it is under this hand: our own clients have no events to listen to."""
+
+        def struck(service: JsonService, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+            model, asked = SimpleNamespace(name=operation), dict(arguments)
+            if operation == "SendMessage":
+                write_delay(asked)
+            try:
+                self.before(model)
+            except EndpointConnectionError:
+                raise Unanswered("ConnectionRefusedError") from None
+            try:
+                answer = call(service, operation, asked)
+            except Refused:
+                self.after(model)
+                raise
+            self.after(model)
+            return answer
+
+        return struck
 
     def before(self, model: Any, **_: Any) -> None:
         if model.name not in WRITES:
@@ -88,7 +114,7 @@ def main() -> None:
     events.register("after-call", hand.after)
     held = Held()
     held.register(events)
-    JsonService.call = held.wrap(JsonService.call)  # type: ignore[method-assign]
+    JsonService.call = held.wrap(hand.wrap(JsonService.call))  # type: ignore[method-assign]
     events.register("provide-client-params.sqs.SendMessage", write_delay)
 
     from chalicelib.wiring import system  # noqa: PLC0415  its clock is replaced before anything is wired

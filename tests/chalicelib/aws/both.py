@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from chalicelib.aws.clients import DynamoDb, Kms
+from chalicelib.aws.clients import DynamoDb, Kms, Sqs
 from chalicelib.aws.endpoints import parse, surroundings
 from devtool import environment
 
@@ -19,6 +19,11 @@ def dynamodb_client(kind: str, endpoint: str) -> Any:
 def kms_client(kind: str, endpoint: str) -> Any:
     """Return a client for KMS at an endpoint."""
     return environment.client("kms", endpoint) if kind == "boto3" else Kms(parse(endpoint), _local())
+
+
+def sqs_client(kind: str, endpoint: str) -> Any:
+    """Return a client for SQS at an endpoint."""
+    return environment.client("sqs", endpoint) if kind == "boto3" else Sqs(parse(endpoint), _local())
 
 
 def operations_of(client: Any) -> list[str]:

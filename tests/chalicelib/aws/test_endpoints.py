@@ -26,7 +26,7 @@ def regions() -> list[str]:
     )
 
 
-@pytest.mark.parametrize("service", ["dynamodb", "kms"])
+@pytest.mark.parametrize("service", ["dynamodb", "kms", "sqs"])
 def test_each_region_s_endpoint_is_the_one_that_botocore_knows(service: str) -> None:
     session = Session()
     known: dict[str, Any] = {

@@ -57,7 +57,7 @@ def assert_the_same(asked: Asked) -> None:
 CREDENTIALS = st.builds(Credentials, access_key=KEYS, secret_key=SECRETS, session_token=st.none() | SECRETS)
 PUTS = st.builds(
     Asked,
-    service=st.just("dynamodb"),
+    service=st.sampled_from(["dynamodb", "sqs"]),
     credentials=CREDENTIALS,
     region=st.sampled_from(REGIONS),
     headers=st.builds(
@@ -66,7 +66,7 @@ PUTS = st.builds(
             "content-type": "application/x-amz-json-1.0",
             "x-amz-target": f"DynamoDB_20120810.{operation}",
         },
-        st.sampled_from(["PutItem", "GetItem", "Query"]),
+        st.sampled_from(["PutItem", "GetItem", "Query", "TransactWriteItems", "SendMessage"]),
         st.sampled_from(REGIONS),
     ),
     body=st.binary(max_size=300),
@@ -94,7 +94,7 @@ POSTS = st.builds(
 
 @settings(max_examples=1_500)
 @given(asked=PUTS)
-def test_a_table_s_requests_are_signed_as_botocore_signs_them(asked: Asked) -> None:
+def test_a_table_s_and_a_queue_s_requests_are_signed_as_botocore_signs_them(asked: Asked) -> None:
     assert_the_same(asked)
 
 

@@ -13,6 +13,7 @@ from chalicelib.seal.receipts import Receipts
 from chalicelib.seal.sealer import Sealer
 from chalicelib.store import keys
 from chalicelib.store.branch_keys import BranchKeys
+from tests.chalicelib.aws.both import operations_of
 from tests.chalicelib.examples import NOW, an_id
 from tests.chalicelib.seal.counting import CountedWrapper, a_process
 
@@ -132,8 +133,7 @@ def test_signing_asks_neither_the_table_nor_kms_where_the_key_has_sealed(
     keyring: Keyring, table: Table, kms: CountedWrapper
 ) -> None:
     keyring.current(*HERE)
-    asked: list[str] = []
-    table._client.meta.events.register("before-call.dynamodb", lambda model, **_: asked.append(model.name))
+    asked = operations_of(table._client)
     before = len(kms.asked)
 
     for number in range(1, 50):

@@ -10,7 +10,6 @@ from chalicelib.model.audit import DAY, Entry, Event, Who
 from chalicelib.model.clock import SECOND
 from chalicelib.model.ids import hashed_id
 from chalicelib.model.window import Window
-from chalicelib.store.attributes import to_attributes
 from chalicelib.store.audit import EXAMINED_DAYS, AuditLists
 from chalicelib.store.trail import Trail, entry_to_item
 from tests.chalicelib.examples import HOOK, JANE, NOW
@@ -146,11 +145,6 @@ def _write(table: Table, entries: list[Entry], pool: Executor) -> None:
     """Write entries as they stand, 25 at a time: a unit each would be a minute."""
 
     def batch(start: int) -> None:
-        puts = [
-            {"PutRequest": {"Item": to_attributes(entry_to_item(entry, ttl=NOW))}}
-            for entry in entries[start : start + 25]
-        ]
-        answer = table._client.batch_write_item(RequestItems={table.name: puts})
-        assert not answer.get("UnprocessedItems")
+        table.transact([table.put_operation(entry_to_item(entry, ttl=NOW)) for entry in entries[start : start + 25]])
 
     list(pool.map(batch, range(0, len(entries), 25)))

@@ -18,10 +18,13 @@ from chalicelib.store.table import (
     TransactionCancelled,
     translate,
 )
-from devtool import environment
+from tests.chalicelib.aws.both import KINDS, dynamodb_client
 from tests.chalicelib.examples import an_id
+from tests.conftest import table_of_its_own
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from devtool.testing import LiveCloud
 
 KEY = {"pk": "a", "sk": "a"}
@@ -36,6 +39,12 @@ def answer(code: str, status: int = 400, **more: Any) -> dict[str, Any]:
 
 def cancelled(*codes: str) -> dict[str, Any]:
     return answer("TransactionCanceledException", CancellationReasons=[{"Code": code} for code in codes])
+
+
+@pytest.fixture(params=KINDS)
+def table(request: pytest.FixtureRequest, cloud: LiveCloud) -> Iterator[Table]:
+    with table_of_its_own(cloud, request.param) as made:
+        yield made
 
 
 def test_what_is_put_is_got_and_deleted(table: Table) -> None:
@@ -85,6 +94,47 @@ def test_a_transaction_does_all_or_nothing_and_says_which_condition_failed(table
     assert refused.value.failed == [False, True]
     assert refused.value.items == [None, {**KEY, "n": 1}]
     assert table.get(other) is None
+
+
+def test_binaries_come_back_as_they_were_written_wherever_they_stand(table: Table) -> None:
+    whole = {**KEY, "sealed": bytes(range(256)), "inner": {"key": b""}, "listed": [b"\xff", "text", 1, True]}
+    table.put(whole)
+
+    with pytest.raises(TransactionCancelled) as refused:
+        table.transact([table.put_operation(KEY, condition=ABSENT)])
+    scanned, looked_at, _ = table.scan(FilterExpression="pk = :pk", values={":pk": "a"})
+    changed = table.update_returning(KEY, "SET n = :n", condition="sealed = :sealed", n=1, sealed=whole["sealed"])
+
+    assert table.get(KEY) == {**whole, "n": 1}
+    assert table.get_many([KEY]) == [{**whole, "n": 1}]
+    assert refused.value.items == [whole]
+    assert (scanned, looked_at) == ([whole], 1)
+    assert changed == {**whole, "n": 1}
+
+
+def test_a_transaction_of_each_kind_of_write_is_done(table: Table) -> None:
+    for name in ("changed", "deleted"):
+        table.put({"pk": name, "sk": "a", "n": 1})
+
+    table.transact(
+        [
+            table.put_operation({"pk": "put", "sk": "a", "sealed": b"\x00"}, condition=ABSENT),
+            table.update_operation({"pk": "changed", "sk": "a"}, "SET n = n + :n", condition="n = :n", n=1),
+            table.delete_operation({"pk": "deleted", "sk": "a"}, condition="n = :n", n=1),
+        ]
+    )
+
+    found = table.get_many([{"pk": name, "sk": "a"} for name in ("put", "changed", "deleted")], consistent=True)
+    assert sorted(found, key=lambda item: item["pk"]) == [
+        {"pk": "changed", "sk": "a", "n": 2},
+        {"pk": "put", "sk": "a", "sealed": b"\x00"},
+    ]
+
+
+def test_a_table_says_roughly_how_many_items_it_holds(table: Table) -> None:
+    table.put(KEY)
+
+    assert table.count_roughly() in (0, 1)
 
 
 def test_a_query_pages(table: Table) -> None:
@@ -138,15 +188,17 @@ def test_a_table_that_will_not_give_all_is_throttled_not_silently_short() -> Non
         Table(Stingy("t", gives=1), "t").get_many([{"pk": str(number), "sk": "x"} for number in range(5)])
 
 
-def test_a_table_that_is_not_there_is_misconfigured(cloud: LiveCloud) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_that_is_not_there_is_misconfigured(kind: str, cloud: LiveCloud) -> None:
     with pytest.raises(Misconfigured, match="the table answered ResourceNotFoundException"):
-        Table(cloud.client("dynamodb"), "no-such-table").get(KEY)
+        Table(dynamodb_client(kind, cloud.endpoint), "no-such-table").get(KEY)
 
 
-def test_a_table_that_does_not_answer_is_unavailable() -> None:
-    nobody = Table(environment.client("dynamodb", "http://127.0.0.1:9"), "any")
+@pytest.mark.parametrize(("kind", "why"), [("boto3", "EndpointConnectionError"), ("ours", "ConnectionRefusedError")])
+def test_a_table_that_does_not_answer_is_unavailable(kind: str, why: str) -> None:
+    nobody = Table(dynamodb_client(kind, "http://127.0.0.1:9"), "any")
 
-    with pytest.raises(Unavailable, match="the table did not answer: EndpointConnectionError"):
+    with pytest.raises(Unavailable, match=f"the table did not answer: {why}"):
         nobody.get(KEY)
 
 
