@@ -1,6 +1,7 @@
 """Cloakroom's table of contents: every route, authorizer, stream, queue and socket handler.
 
-A handler translates, calls one verb, translates back. What it calls is opened by `wiring` when it is first asked for.
+A handler translates, calls one verb, translates back. What it calls is opened by `wiring`: while Lambda starts
+the function, or when it is first asked for.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from chalicelib.web.requests import (
     raw_body,
     revocation_id,
 )
-from chalicelib.wiring import system, wired
+from chalicelib.wiring import initialise, system, wired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -665,7 +666,7 @@ def _asked(*parameters: str) -> tuple[Caller, Query]:
     """
     _begin()
     request = _request()
-    # Not wired.policies.of: the table's other client is not made before it is needed.
+    # Not wired.policies.of: it is not made before it is needed.
     caller = caller_of(request.context, system.now(), lambda groups: wired.policies.of(groups))  # noqa: PLW0108
     log.add(principal=caller.principal)
     asking = allow(
@@ -702,6 +703,8 @@ def _invocation(event: Any) -> str | None:
     """Return Lambda's id of this invocation; the test client gives none."""
     return getattr(event.context, "aws_request_id", None)
 
+
+initialise.make_ready(wired)
 
 gc.freeze()
 gc.enable()

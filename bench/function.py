@@ -43,7 +43,8 @@ class Function:
 
 def ours(handler: str, tree: Path, environment: Mapping[str, str]) -> Function:
     """Return one of our functions, from an unpacked package."""
-    return Function(module="app", handler=handler, path=[tree, PACKAGES], environment=environment)
+    said = {"_HANDLER": f"app.{handler}"}  # as Lambda says while it loads the module
+    return Function(module="app", handler=handler, path=[tree, PACKAGES], environment={**said, **environment})
 
 
 def other(module: str, tree: Path, environment: Mapping[str, str]) -> Function:
@@ -95,6 +96,6 @@ def bundles(aws: Server, folder: Path) -> tuple[Path, Path]:
         raise ValueError("a server without TLS needs no trust")
     ours_believe, boto_believes = folder / "amazon.pem", folder / "usual.pem"
     authority = aws.ca_file.read_text()
-    ours_believe.write_text(trust.ROOTS.read_text() + authority)
+    ours_believe.write_text(Path(trust.ROOTS).read_text() + authority)
     boto_believes.write_text((Path(botocore.__file__).parent / "cacert.pem").read_text() + authority)
     return ours_believe, boto_believes

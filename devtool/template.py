@@ -122,6 +122,14 @@ def _with_numbers(value: Any, numbers: dict[str, int]) -> Any:
     return value
 
 
+def say_the_handler(template: Template) -> None:
+    """Say in each function's environment which one it is, as Lambda does by itself (`_HANDLER`)."""
+    for function in _of_type(template, "AWS::Serverless::Function"):
+        properties = function["Properties"]
+        environment = properties.setdefault("Environment", {}).setdefault("Variables", {})
+        environment["_HANDLER"] = properties["Handler"]
+
+
 def drop_bucket_policies(template: Template) -> None:
     """Leave bucket policies away: ours wants TLS, and the local cloud speaks plain HTTP on the loopback device."""
     for name in [name for name, value in template["Resources"].items() if value["Type"] == "AWS::S3::BucketPolicy"]:
@@ -159,6 +167,7 @@ _CHANGES: tuple[Callable[[Template], None], ...] = (
     pin_rest_api,
     silence_stream_mappings,
     write_numbers,
+    say_the_handler,
     drop_bucket_policies,
     drop_conditions_on_keys,
 )

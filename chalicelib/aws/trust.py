@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 import ssl
 import threading
-from pathlib import Path
 from typing import Final
 
-ROOTS: Final = Path(__file__).with_name("roots.pem")
+ROOTS: Final = f"{__file__.rpartition('/')[0]}/roots.pem"  # no Path: nothing else of a cold start needs pathlib
 OWN_BUNDLES: Final = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 """Where one of these names a file, it alone is believed, as botocore does."""
 
@@ -32,7 +31,7 @@ class Trust:
             if self._context is None:
                 own = next((file for name in OWN_BUNDLES if (file := os.environ.get(name))), None)
                 self._is_wide = own is not None
-                self._context = ssl.create_default_context(cafile=own or str(ROOTS))
+                self._context = ssl.create_default_context(cafile=own or ROOTS)
             return self._context
 
     def widen(self) -> bool:

@@ -21,6 +21,7 @@ PACKAGED: dict[str, Any] = {
             "Type": "AWS::Serverless::Function",
             "Properties": {
                 "CodeUri": "./deployment.zip",
+                "Handler": "app.advance",
                 "Events": {
                     "Stream": {"Type": "DynamoDB", "Properties": {"BatchSize": 100}},
                     "Queue": {"Type": "SQS", "Properties": {"BatchSize": 10}},
@@ -141,6 +142,10 @@ def test_stream_mappings_are_silenced_and_queues_are_not() -> None:
     assert events["Stream"]["Properties"] == {"BatchSize": 100, "Enabled": False}
     assert events["Queue"]["Properties"] == {"BatchSize": 10}
     assert resources["Direct"]["Properties"]["Enabled"] is False
+
+
+def test_each_function_is_told_which_one_it_is() -> None:
+    assert adapted()["Advance"]["Properties"]["Environment"] == {"Variables": {"_HANDLER": "app.advance"}}
 
 
 def test_code_is_loaded_from_the_bucket() -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import re
 import socket
 import ssl
 import threading
 import time
+import warnings
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -206,6 +208,49 @@ def test_an_answer_in_chunks_behind_an_interim_one_is_read() -> None:
     assert server.opened == 1
 
 
+def test_a_line_that_is_collected_in_a_circle_closes_its_connection_and_nobody_complains() -> None:
+    with Scripted([says(200)]) as server:
+        circle: dict[str, object] = {"line": (line := Line(server.endpoint))}
+        circle["itself"] = circle
+        line.send(ASKED)
+
+        del line, circle
+        with warnings.catch_warnings(record=True) as complaints:
+            warnings.simplefilter("always")
+            gc.collect()
+
+        assert server.closed.wait(5)
+    assert [str(one.message) for one in complaints] == []
+
+
+def test_a_connection_that_was_opened_ahead_is_the_one_that_is_used() -> None:
+    with Scripted([says(200), says(201)]) as server, closing(Line(server.endpoint)) as line:
+        line.open()
+        line.open()
+
+        assert [line.send(ASKED).status, line.send(ASKED).status] == [200, 201]
+
+    assert server.opened == 1
+
+
+def test_a_connection_that_was_opened_ahead_and_closed_meanwhile_is_replaced() -> None:
+    with Scripted([says(200)]) as server, closing(Line(server.endpoint)) as line:
+        line.open()
+        line._kept.connection._socket.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
+
+        assert line.send(ASKED).status == 200
+
+    assert server.opened == 2
+
+
+def test_what_cannot_be_opened_ahead_says_so_and_is_opened_when_it_is_asked() -> None:
+    with closing(Line(Endpoint(is_secure=False, host="127.0.0.1", port=9))) as line:
+        with pytest.raises(Unanswered, match="ConnectionRefusedError"):
+            line.open()
+        with pytest.raises(Unanswered, match="ConnectionRefusedError"):
+            line.send(ASKED)
+
+
 def test_an_answer_that_is_none_says_what_is_wrong_and_not_what_came() -> None:
     with (
         Scripted([sends(b"SSH-2.0-secret\r\n\r\n")]) as server,
@@ -332,7 +377,7 @@ def test_where_amazon_s_roots_do_not_reach_the_system_s_are_read_after_all(
 
 
 def test_amazon_s_roots_are_among_those_that_botocore_believes() -> None:
-    kept = certificates(ROOTS)
+    kept = certificates(Path(ROOTS))
 
     assert len(kept) == 5
     assert kept <= certificates(Path(botocore.__file__).with_name("cacert.pem"))
