@@ -5,13 +5,13 @@ Binary values go out as base64 and stay base64 when they come back. https://smit
 
 from __future__ import annotations
 
-import json
 import random
 import time
 import zlib
-from base64 import b64encode
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from chalicelib.aws.line import READ_TIMEOUT, Line, Request, Unanswered
 
@@ -42,6 +42,10 @@ THROTTLED: Final = frozenset(
     }
 )
 """What botocore's standard retries take for a throttle, of these services."""
+
+_ENCODER: Final = msgspec.json.Encoder()
+"""Bytes become base64. A tenth of `json`'s time, which is 20 us of a put."""
+_DECODER: Final = msgspec.json.Decoder()
 
 
 class Refused(Exception):
@@ -89,7 +93,7 @@ class JsonService:
         Tried again: a throttle, a 5xx, no answer. So a write may be carried out twice: give it a condition that its own
         first try fails, and know your own item by its mark. Raises Refused, or Unanswered after the last try.
         """
-        body = json.dumps(arguments, separators=(",", ":"), default=_text).encode()
+        body = _ENCODER.encode(arguments)
         ends = self._passed() + BUDGET
         for attempt in range(1, self._tries + 1):
             last = attempt == self._tries
@@ -140,15 +144,9 @@ def _response(status: int, body: bytes) -> dict[str, Any]:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(body)
-    except ValueError:
+        value = _DECODER.decode(body)
+    except (msgspec.DecodeError, RecursionError):
         raise Unanswered("the answer is no JSON") from None
     if not isinstance(value, dict):
         raise Unanswered("the answer is no object")
     return value
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bytes):
-        return b64encode(value).decode("ascii")
-    raise TypeError(f"no JSON for {type(value).__name__}")
