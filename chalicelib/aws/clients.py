@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chalicelib.aws.endpoints import Endpoint, Surroundings
+    from chalicelib.aws.line import Reply
 
 
 class DynamoDb:
@@ -114,28 +115,45 @@ class Kms:
 
 
 class Sockets:
-    """A WebSocket API's `@connections`. Nothing is tried again but what a kept connection lost: see `Line`."""
+    """A WebSocket API's `@connections`. Nothing is tried again but what a kept connection lost: see `Line`.
+
+    boto3's methods, and their halves for who sends by other means: `posting` and `closing` say what to send, `check`
+    reads what came of it.
+    """
 
     def __init__(self, endpoint: Endpoint, around: Surroundings, *, read_timeout: float = 2.0) -> None:
+        self.endpoint = endpoint
         self._signer = Signer(around.credentials, region=around.region, service="execute-api")
         self._line = Line(endpoint, read_timeout=read_timeout)
-        self._headers = {"host": endpoint.authority}
+        self._to_close = {"host": endpoint.authority}
+        self._to_post = {**self._to_close, "content-type": "application/octet-stream"}
 
     def post_to_connection(self, *, ConnectionId: str, Data: bytes) -> None:  # noqa: N803  as boto3 names them
         """Send a message. Raises Refused, Unanswered."""
-        self._ask("POST", ConnectionId, {"content-type": "application/octet-stream"}, Data)
+        self.check(self._line.send(self.posting(ConnectionId, Data)))
 
     def delete_connection(self, *, ConnectionId: str) -> None:  # noqa: N803
         """Close a connection. Raises Refused, Unanswered."""
-        self._ask("DELETE", ConnectionId, {}, b"")
+        self.check(self._line.send(self.closing(ConnectionId)))
 
-    def _ask(self, method: str, connection_id: str, headers: Mapping[str, str], body: bytes) -> None:
-        path = f"{self._line.endpoint.path}/@connections/{quote(connection_id, safe='')}"
-        signed = self._signer.signed(method, path, {**self._headers, **headers}, body, at=int(time.time()))
-        reply = self._line.send(Request(method, path, signed, body))
+    def posting(self, connection_id: str, data: bytes) -> Request:
+        """Return the request that sends a message, signed now."""
+        return self._signed("POST", connection_id, self._to_post, data)
+
+    def closing(self, connection_id: str) -> Request:
+        """Return the request that closes a connection, signed now."""
+        return self._signed("DELETE", connection_id, self._to_close, b"")
+
+    @staticmethod
+    def check(reply: Reply) -> None:
+        """Read an answer. Raises Refused."""
         if reply.status >= HTTPStatus.BAD_REQUEST:
             code = reply.headers.get("x-amzn-errortype", "").partition(":")[0] or str(reply.status)
             raise Refused({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": reply.status}})
+
+    def _signed(self, method: str, connection_id: str, headers: Mapping[str, str], body: bytes) -> Request:
+        path = f"{self.endpoint.path}/@connections/{quote(connection_id, safe='')}"
+        return Request(method, path, self._signer.signed(method, path, headers, body, at=int(time.time())), body)
 
 
 def _with_bytes(answer: dict[str, Any]) -> dict[str, Any]:

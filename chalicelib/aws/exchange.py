@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+PIECE: Final = 65_536
+"""Bytes taken at once: more than a TLS record holds, so that none is left where the system does not see it."""
+
 LARGEST_HEAD: Final = 65_536
 LARGEST_BODY: Final = 32 * 1_048_576
 """Bytes. DynamoDB's largest answer holds 16 MB, a third more where it is base64."""

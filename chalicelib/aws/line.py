@@ -13,30 +13,22 @@ hope, not a fact.
 from __future__ import annotations
 
 import select
-import socket
-import ssl
 import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from chalicelib.aws.exchange import Answer, Garbled, written
+from chalicelib.aws.connecting import BROKEN, CONNECT_TIMEOUT, connected
+from chalicelib.aws.exchange import PIECE, Answer, Garbled, written
 from chalicelib.aws.trust import Trust, trust
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
 
     from chalicelib.aws.endpoints import Endpoint
 
-CONNECT_TIMEOUT: Final = 1.0
 READ_TIMEOUT: Final = 3.0
-
-_PIECE: Final = 65_536
-"""Bytes taken at once: more than a TLS record holds, so that none is left where `poll` does not see it."""
-
-_BROKEN: Final = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
-"""What a connection says that the other side has closed; before the first byte of an answer, on a kept one, it is no
-fault."""
 
 
 class Unanswered(Exception):
@@ -90,11 +82,11 @@ class _Connection:
         try:
             self._wait_at_most(seconds)
             opened.sendall(sent)
-            while piece := opened.recv(_PIECE):
+            while piece := opened.recv(PIECE):
                 if answer.feed(piece):
                     return answer
                 self._wait_at_most(ends - time.monotonic())
-        except _BROKEN as error:
+        except BROKEN as error:
             if answer.has_begun:
                 raise
             raise _Lost(type(error).__name__) from None
@@ -183,33 +175,9 @@ class Line:
             return None
 
     def _opened(self, within: float | None) -> _Connection:
-        timeout = _least(self._connect_timeout, within)
-        try:
-            opened = self._connected(timeout)
-        except ssl.SSLCertVerificationError:
-            if not self._trust.widen():
-                raise
-            opened = self._connected(timeout)
+        opened = connected(self.endpoint, _least(self._connect_timeout, within), self._trust)
         connection = self._kept.connection = _Connection(opened)
         return connection
-
-    def _connected(self, timeout: float) -> socket.socket:
-        host = _as_bytes(self.endpoint.host)
-        opened = socket.create_connection((host, self.endpoint.port), timeout)  # type: ignore[arg-type]  # it takes bytes
-        try:
-            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if not self.endpoint.is_secure:
-                return opened
-            # An end that is not said in TLS's own words may be anybody's: no answer ends with it.
-            return self._trust.context().wrap_socket(opened, server_hostname=host, suppress_ragged_eofs=False)
-        except BaseException:
-            opened.close()
-            raise
-
-
-def _as_bytes(host: str) -> bytes | str:
-    """Write a host so that Python does not load its tables of all Unicode to find that it is ASCII: 3 ms of a start."""
-    return host.encode("ascii") if host.isascii() else host
 
 
 def _least(own: float, within: float | None) -> float:

@@ -133,6 +133,8 @@ class Access(Struct, frozen=True, kw_only=True):
 
     def revocation_of(self, principal: str, bearer: Bearer, now: int) -> Revocation | None:
         """Return what ends this bearer of this principal, None if nothing does."""
+        if not self.revoked:
+            return None  # as nearly always; the names of what there might be are hashes
         named = [(Kind.PRINCIPAL, principal), (Kind.SESSIONS, principal)]
         if bearer.token_id:
             named.append((Kind.BEARER, bearer.token_id))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.errors import answered, named
 from chalicelib.notify.tell import GoneAway, NotDelivered
 
+if TYPE_CHECKING:
+    from chalicelib.errors import CloakroomError
+
 _GONE = frozenset({"GoneException", "410"})
-_PAUSE = 0.05
+PAUSE = 0.05
 """Seconds before the one repetition of a post that API Gateway turned away for lack of capacity."""
 
 
@@ -33,7 +36,7 @@ class ConnectionsApi:
         try:
             self._ask("post_to_connection", ConnectionId=connection_id, Data=message)
         except Overloaded:
-            time.sleep(_PAUSE)
+            time.sleep(PAUSE)
             self._ask("post_to_connection", ConnectionId=connection_id, Data=message)
 
     def hang_up(self, connection_id: str) -> None:
@@ -43,13 +46,18 @@ class ConnectionsApi:
     def _ask(self, operation: str, **arguments: object) -> None:
         try:
             getattr(self._client, operation)(**arguments)
-        except Exception as error:  # noqa: BLE001  `answered` raises again what is not about AWS
-            response = answered(error)
-            if response is None:
-                raise NotDelivered(f"@connections did not answer: {named(error)}") from None
-            code = response.get("Error", {}).get("Code", "")
-            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if code in _GONE:
-                raise GoneAway from None
-            is_full = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
-            raise (Overloaded if is_full else NotDelivered)(f"@connections answered {code}") from None
+        except Exception as error:  # noqa: BLE001  `understood` raises again what is not about AWS
+            raise understood(error) from None
+
+
+def understood(error: Exception) -> CloakroomError:
+    """Return what a client's error says of a message: GoneAway, or NotDelivered. Raises what is not about AWS."""
+    response = answered(error)
+    if response is None:
+        return NotDelivered(f"@connections did not answer: {named(error)}")
+    code = response.get("Error", {}).get("Code", "")
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _GONE:
+        return GoneAway()
+    is_full = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+    return (Overloaded if is_full else NotDelivered)(f"@connections answered {code}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
@@ -12,6 +12,7 @@ from chalicelib.model import notice
 from chalicelib.model.change import JobChange, Joined, Revoked
 from chalicelib.model.clock import SECOND
 from chalicelib.model.watch import HANDSHAKE_SECONDS, persons_of
+from chalicelib.notify.talks import Aside, End, Say, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from chalicelib.model.change import News
     from chalicelib.model.job import Job
     from chalicelib.model.watch import Connection, Watch
+    from chalicelib.notify.talks import Talk, Talks
 
 HANDSHAKE_TRIES = 10
 HANDSHAKE_PAUSE = 0.1
@@ -98,8 +100,7 @@ class Teller(Struct, frozen=True, kw_only=True):
     registry: Registry
     open_jobs: OpenJobs
     known: Known
-    post: Post
-    hang_up: HangUp
+    talks: Talks
     pool: Executor
     now: Callable[[], int]
     fact: Callable[..., None]
@@ -126,10 +127,12 @@ class Teller(Struct, frozen=True, kw_only=True):
         for connection in registered.values():
             if connection.watch.principal in revoked:  # with nothing to tell, it is looked at all the same
                 messages.setdefault(connection.id, (connection, []))
-        deliveries = [(connection, jobs, connection.id in newcomers) for connection, jobs in messages.values()]
-        for _ in self.pool.map(lambda delivery: self._deliver(*delivery), deliveries):
-            pass  # each delivery catches what it may meet; going through the results surfaces what it may not
-        self.fact("batch.told", changes=len(changes), connections=len(deliveries))
+        written: dict[str, bytes] = {}
+        self.talks(
+            self._talk(connection, [_update(job, written) for job in jobs], connection.id in newcomers)
+            for connection, jobs in messages.values()
+        )
+        self.fact("batch.told", changes=len(changes), connections=len(messages))
 
     def _registered(self, changes: Sequence[JobChange], others: Sequence[str]) -> dict[str, Connection]:
         now = self.now()
@@ -154,52 +157,61 @@ class Teller(Struct, frozen=True, kw_only=True):
                 addressed[connection.id] = (connection, jobs)
         return addressed
 
-    def _deliver(self, connection: Connection, jobs: Sequence[Job], is_new: bool) -> None:  # noqa: FBT001
+    def _talk(self, connection: Connection, updates: Sequence[bytes], is_new: bool) -> Talk:  # noqa: FBT001
         try:
             # Each for itself, and now: behind slow clients a batch may take longer than access lasts.
             if (fault := fault_of(connection, self.known, self.now())) is not None:
-                self._close(connection)
+                yield from self._close(connection)
                 self.fact(
                     "connection.ended", connection=connection.id, code=fault, principal=connection.watch.principal
                 )
                 return
             if is_new:
-                found, more = self.open_jobs.heard_by(connection.watch, limit=notice.MOST_JOBS)
-                self._send(connection, notice.snapshot(found, more=more, now=self.now()))
-            for job in jobs:
-                self._send(connection, notice.job_updated(job))
+                found, more = yield Aside(partial(self.open_jobs.heard_by, connection.watch, limit=notice.MOST_JOBS))
+                yield from self._send(connection, notice.snapshot(found, more=more, now=self.now()))
+            for update in updates:
+                yield from self._send(connection, update)
         except GoneAway:
-            self._forget(connection)
+            yield from self._forget(connection)
             self.fact("connection.gone", connection=connection.id, principal=connection.watch.principal)
         except CloakroomError as error:
             # One slow client: trying again would hold up everybody else's messages, and going on would leave a gap that
             # it cannot see. So its socket is closed: it joins again, and the snapshot fills the gap.
-            self._close(connection)
-            self.fact("push.dropped", connection=connection.id, code=error.code, messages=len(jobs))
+            yield from self._close(connection)
+            self.fact("push.dropped", connection=connection.id, code=error.code, messages=len(updates))
         else:
-            if jobs or is_new:
-                self.fact("push.sent", connection=connection.id, messages=len(jobs) + is_new)
+            if updates or is_new:
+                self.fact("push.sent", connection=connection.id, messages=len(updates) + is_new)
 
-    def _close(self, connection: Connection) -> None:
+    def _close(self, connection: Connection) -> Talk:
         try:
-            self.hang_up(connection.id)
+            yield End(connection.id)
         except CloakroomError as error:
             self.fact("connection.not_closed", connection=connection.id, code=error.code)
-        self._forget(connection)
+        yield from self._forget(connection)
 
-    def _forget(self, connection: Connection) -> None:
+    def _forget(self, connection: Connection) -> Talk:
         try:
-            self.registry.forget(connection)
+            yield Aside(partial(self.registry.forget, connection))
         except CloakroomError as error:  # the next push meets it again; its time to live ends it at the latest
             self.fact("connection.kept", connection=connection.id, code=error.code)
 
-    def _send(self, connection: Connection, message: bytes) -> None:
-        for _ in range(HANDSHAKE_TRIES):
+    def _send(self, connection: Connection, message: bytes) -> Talk:
+        for left in reversed(range(HANDSHAKE_TRIES + 1)):
             try:
-                return self.post(connection.id, message)
+                yield Say(connection.id, message)
             except GoneAway:
                 # Until `$connect` has answered, API Gateway says "gone" of a connection that is about to open.
-                if self.now() - connection.since > HANDSHAKE_SECONDS * SECOND:
+                if not left or self.now() - connection.since > HANDSHAKE_SECONDS * SECOND:
                     raise
-            time.sleep(HANDSHAKE_PAUSE)
-        return self.post(connection.id, message)
+            else:
+                return
+            yield Wait(HANDSHAKE_PAUSE)
+
+
+def _update(job: Job, written: dict[str, bytes]) -> bytes:
+    """Return what is told of a job, written once for all who hear of it."""
+    change = f"{job.id}:{job.rev}"
+    if change not in written:
+        written[change] = notice.job_updated(job)
+    return written[change]

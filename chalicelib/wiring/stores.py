@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
     from chalicelib.notify.post import ConnectionsApi
+    from chalicelib.notify.talks import Talks
     from chalicelib.outbound.http import Outside
     from chalicelib.process.messages import WorkQueue
     from chalicelib.seal.keyring import Keyring
@@ -185,6 +186,22 @@ class Stores:
         from chalicelib.notify.post import ConnectionsApi  # noqa: PLC0415
 
         return ConnectionsApi(system.sockets_client(self.settings.websocket_management_url))
+
+    @cached_property
+    def talks(self) -> Talks:
+        """The way to many sockets at once. Kept across invocations, as its connections are."""
+        from chalicelib.aws.clients import Sockets  # noqa: PLC0415
+        from chalicelib.notify.post import ConnectionsApi  # noqa: PLC0415
+        from chalicelib.notify.talks import InThreads  # noqa: PLC0415
+
+        client = system.sockets_client(self.settings.websocket_management_url)
+        if not isinstance(client, Sockets):  # boto3's
+            post = ConnectionsApi(client)
+            return InThreads(post=post, hang_up=post.hang_up, pool=self.pushing_pool)
+        from chalicelib.aws.switchboard import Switchboard  # noqa: PLC0415
+        from chalicelib.notify.side_by_side import SideBySide  # noqa: PLC0415
+
+        return SideBySide(client, Switchboard(client.endpoint, self.pushing_pool), self.pushing_pool)
 
     @cached_property
     def outside(self) -> Outside:

@@ -13,6 +13,7 @@ import pytest
 import app as module
 from chalicelib import log
 from chalicelib.aws.json_service import JsonService
+from chalicelib.notify.side_by_side import SideBySide
 from chalicelib.store.policies import Policies
 from chalicelib.wiring import Wiring
 from chalicelib.wiring.system import now
@@ -91,3 +92,5 @@ def _close(wired: Wiring) -> None:
     for pool in ("settling_pool", "pushing_pool"):
         if pool in opened:
             opened[pool].shutdown()
+    if isinstance(talks := opened.get("talks"), SideBySide):
+        talks.close()

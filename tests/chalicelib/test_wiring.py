@@ -13,6 +13,7 @@ import pytest
 from chalicelib.aws.clients import DynamoDb, Kms, Sqs
 from chalicelib.aws.endpoints import Endpoint
 from chalicelib.errors import Misconfigured
+from chalicelib.notify.talks import InThreads
 from chalicelib.wiring import Wiring
 from chalicelib.wiring.system import new_ticket, now
 from devtool import environment
@@ -48,8 +49,10 @@ def test_a_missing_setting_is_named_when_a_part_is_asked_for(
 def test_pushes_go_to_the_address_of_the_setting_once_and_briefly(wiring: Wiring) -> None:
     line: Any = wiring.post._client._line
 
-    assert line.endpoint == Endpoint(is_secure=True, host="ws.example", port=443, path="/api")
-    assert line._read_timeout == 2
+    board: Any = wiring.talks._board  # type: ignore[attr-defined]
+
+    assert line.endpoint == board._endpoint == Endpoint(is_secure=True, host="ws.example", port=443, path="/api")
+    assert line._read_timeout == board._read_timeout == 2
 
 
 def test_where_the_environment_does_not_say_as_whom_boto3_makes_every_call(
@@ -59,6 +62,7 @@ def test_where_the_environment_does_not_say_as_whom_boto3_makes_every_call(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(PROJECT / "tests/data/profile.ini"))
 
     pushing: Any = wiring.post._client
+    many: Any = wiring.talks
     hurried = (wiring.known_access._source._table._client, wiring.cache._table._client)  # type: ignore[attr-defined]
     clients = (wiring.table._client, *hurried, pushing, wiring.keys_client, wiring.queue._client)
 
@@ -73,6 +77,8 @@ def test_where_the_environment_does_not_say_as_whom_boto3_makes_every_call(
     assert pushing.meta.endpoint_url == "https://ws.example/api"
     assert pushing.meta.config.retries["total_max_attempts"] == 1
     assert pushing.meta.config.read_timeout == 2
+    assert isinstance(many, InThreads)
+    assert many.post._client.meta.service_model.service_name == "apigatewaymanagementapi"
 
 
 def test_aws_is_asked_three_times_at_the_most_within_a_requests_time(wiring: Wiring) -> None:

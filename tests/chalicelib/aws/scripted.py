@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 from chalicelib.aws.endpoints import Endpoint
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def says(status: int, body: object = None, **headers: str) -> Callable[[socket.socket], bool]:
@@ -95,12 +96,23 @@ def is_silent(seconds: float) -> Callable[[socket.socket], bool]:
     return step
 
 
+def serving(file: Path) -> ssl.SSLContext:
+    """Return what a server with this certificate, its key behind it, speaks TLS by."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
 @dataclass
 class Scripted:
-    """The server: `heard` are the requests (headers in lower case, body), `opened` counts connections."""
+    """The server: `heard` are the requests (headers in lower case, body), `opened` counts connections.
 
-    script: list[Callable[[socket.socket], bool]]
+    Each request is the next step's of the script; or the one that `by` names for its headers and body.
+    """
+
+    script: list[Callable[[socket.socket], bool]] = field(default_factory=list)
     context: ssl.SSLContext | None = None
+    by: Callable[[dict[str, str], bytes], Callable[[socket.socket], bool]] | None = None
     heard: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     opened: int = 0
     closed: threading.Event = field(default_factory=threading.Event)
@@ -142,7 +154,8 @@ class Scripted:
                 reader = connection.makefile("rb")
                 while request := _read(reader):
                     self.heard.append(request)
-                    if not self.script.pop(0)(connection):
+                    step = self.script.pop(0) if self.by is None else self.by(*request)
+                    if not step(connection):
                         break
                 reader.close()
             self.closed.set()

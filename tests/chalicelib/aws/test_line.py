@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import datetime as dt
 import gc
 import re
 import socket
-import ssl
 import threading
 import time
 import warnings
@@ -14,10 +12,6 @@ from typing import TYPE_CHECKING
 
 import botocore
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from chalicelib.aws.endpoints import Endpoint
 from chalicelib.aws.line import Line, Request, Unanswered
@@ -31,10 +25,12 @@ from tests.chalicelib.aws.scripted import (
     resets,
     says,
     sends,
+    serving,
     then_closes,
 )
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
 ASKED = Request("POST", "/", {"host": "table.example", "content-type": "application/json"}, b'{"a": 1}')
@@ -300,32 +296,6 @@ def test_each_thread_has_a_connection_of_its_own() -> None:
 # TLS -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost, its key behind it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
-    return file
-
-
-def serving(file: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
-
-
 @pytest.fixture(autouse=True)
 def no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in OWN_BUNDLES:
@@ -374,6 +344,24 @@ def test_where_amazon_s_roots_do_not_reach_the_system_s_are_read_after_all(
 
     assert server.opened == 2  # the handshake that failed, and the one that both requests used
     assert not believing.widen()
+
+
+def test_where_somebody_else_has_widened_the_trust_meanwhile_it_is_tried_by_that(
+    authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+
+    class Widened(Trust):
+        def context(self) -> ssl.SSLContext:
+            believed = super().context()
+            self.widen()
+            return believed
+
+    with (
+        Scripted([says(200)], serving(authority)) as server,
+        closing(Line(server.endpoint, believing=Widened())) as line,
+    ):
+        assert line.send(ASKED).status == 200
 
 
 def test_amazon_s_roots_are_among_those_that_botocore_believes() -> None:

@@ -6,15 +6,18 @@ import json
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from msgspec.structs import replace
 
 from chalicelib.model.access import Access
 from chalicelib.notify.tell import GoneAway, NotDelivered
+from tests.chalicelib.aws.scripted import says
 from tests.chalicelib.examples import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import socket
+    from collections.abc import Callable, Iterable
 
     from chalicelib.errors import CloakroomError, Unreadable
     from chalicelib.model.access import Epoch, Revocation
@@ -52,6 +55,21 @@ class Posts:
         self.closed.append(connection_id)
         if connection_id in self.gone:
             raise GoneAway
+
+    def answer(self, headers: dict[str, str], body: bytes) -> Callable[[socket.socket], bool]:
+        """Answer as `@connections` does: what a `Scripted` server goes `by`."""
+        method, path, _ = headers[":line"].split(" ")
+        connection_id = unquote(path.rpartition("/")[2])
+        try:
+            if method == "DELETE":
+                self.hang_up(connection_id)
+            else:
+                self(connection_id, body)
+        except GoneAway:
+            return says(410, **{"x-amzn-errortype": "GoneException"})
+        except NotDelivered:
+            return says(403, **{"x-amzn-errortype": "ForbiddenException"})
+        return says(200)
 
     def to(self, connection_id: str) -> list[str]:
         """Return what one client heard: snapshots, and jobs with their number."""

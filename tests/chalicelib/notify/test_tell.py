@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
+from chalicelib.aws.clients import Sockets
+from chalicelib.aws.endpoints import surroundings
+from chalicelib.aws.switchboard import Switchboard
 from chalicelib.errors import AccessUnknown, Unavailable
 from chalicelib.model.access import Epoch, Kind
 from chalicelib.model.change import JobChange, Joined, Revoked
@@ -16,20 +19,25 @@ from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Status
 from chalicelib.model.watch import Scope
 from chalicelib.notify import tell as module
+from chalicelib.notify.side_by_side import SideBySide
+from chalicelib.notify.talks import InThreads
 from chalicelib.notify.tell import Teller
 from chalicelib.store import keys
 from chalicelib.store.connections import Connections
 from chalicelib.store.items import deposit_to_item
 from chalicelib.store.open_jobs import OpenJobs
+from devtool import environment
+from tests.chalicelib.aws.scripted import Scripted
 from tests.chalicelib.examples import HOOK, JANE, NOW, a_bearer, a_connection, a_deposit, a_job, an_end, an_id
 from tests.chalicelib.notify.recording import CountedRegistry, KnownHere, Posts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from concurrent.futures import Executor
 
     from chalicelib.errors import Unreadable
     from chalicelib.model.watch import Connection
+    from chalicelib.notify.talks import Talks
     from chalicelib.store.jobs import Jobs
     from chalicelib.store.table import Table
     from tests.chalicelib.examples import Clock, Facts
@@ -38,6 +46,19 @@ if TYPE_CHECKING:
 @pytest.fixture
 def posts() -> Posts:
     return Posts()
+
+
+@pytest.fixture(params=["threads", "one thread"])
+def talks(request: pytest.FixtureRequest, posts: Posts, pool: Executor) -> Iterator[Talks]:
+    if request.param == "threads":
+        yield InThreads(post=posts, hang_up=posts.hang_up, pool=pool)
+        return
+    around = surroundings(environment.fixed_credentials())
+    assert around is not None
+    with Scripted(by=posts.answer) as server:
+        talks = SideBySide(Sockets(server.endpoint, around), Switchboard(server.endpoint, pool), pool)
+        yield talks
+        talks.close()
 
 
 @pytest.fixture
@@ -55,7 +76,7 @@ def teller(  # noqa: PLR0917  its parts are fixtures
     registry: CountedRegistry,
     table: Table,
     known: KnownHere,
-    posts: Posts,
+    talks: Talks,
     pool: Executor,
     clock: Clock,
     facts: Facts,
@@ -65,8 +86,7 @@ def teller(  # noqa: PLR0917  its parts are fixtures
         registry=registry,
         open_jobs=OpenJobs(table),
         known=known,
-        post=posts,
-        hang_up=posts.hang_up,
+        talks=talks,
         pool=pool,
         now=clock,
         fact=facts,
@@ -466,6 +486,7 @@ def test_a_revocation_counts_also_for_who_waits_behind_a_slow_client(
         known.learn(an_end())
 
     with ThreadPoolExecutor(1) as one_at_a_time:
-        replace(teller, post=then_revoked, pool=one_at_a_time).tell([change(1)])
+        talks = InThreads(post=then_revoked, hang_up=posts.hang_up, pool=one_at_a_time)
+        replace(teller, talks=talks).tell([change(1)])
 
     assert len(posts.sent) == len(posts.closed) == 1
