@@ -7,6 +7,7 @@ import time
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
+from bench.function import bundles
 from chalicelib.model.policy import compact, parse_policy
 from chalicelib.seal.envelope import BranchKey, check_value
 from chalicelib.seal.receipt import public_key
@@ -16,6 +17,8 @@ from devtool import environment
 from devtool.workspace import PROJECT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.server import Answers, Server
 
 TABLE = "cloakroom"
@@ -52,7 +55,7 @@ def body() -> str:
 
 def event() -> dict[str, Any]:
     """Return what API Gateway hands to the function for `POST /tokens`, right behind the authorizer."""
-    (policy,) = (parse_policy(one) for one in _groups() if one["group"] == "producer")
+    (policy,) = (parse_policy(one) for one in groups() if one["group"] == "producer")
     now = int(time.time())
     authorized = {
         "principal": "login-hook",
@@ -136,7 +139,7 @@ def settings(aws: Server) -> dict[str, str]:
         "KMS_KEY_ID": _KEY_ID,
         "JWT_ISSUER": "https://issuer.example/",
         "JWT_AUDIENCE": "cloakroom",
-        "JWKS_URL": f"{aws.url}/jwks.json",
+        "JWKS_URL": "https://issuer.example/jwks.json",
         "WEBSOCKET_URL": "wss://sockets.example/api",
         "WEBSOCKET_MANAGEMENT_URL": f"{aws.url}/api",
         "EVENT_FAILURES": "report",
@@ -150,6 +153,17 @@ def settings(aws: Server) -> dict[str, str]:
     }
 
 
-def _groups() -> list[dict[str, Any]]:
+def environments(aws: Server, folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the environment of ours and the limit, and of the peers: they differ in whom they believe.
+
+    The files that say so are written to `folder`.
+    """
+    ours_believe, boto_believes = bundles(aws, folder)
+    shared = settings(aws)
+    return {**shared, "AWS_CA_BUNDLE": str(ours_believe)}, {**shared, "AWS_CA_BUNDLE": str(boto_believes)}
+
+
+def groups() -> list[dict[str, Any]]:
+    """Return the first groups as they are deployed."""
     groups: list[dict[str, Any]] = json.loads((PROJECT / "infrastructure" / "groups.json").read_text(encoding="utf-8"))
     return groups

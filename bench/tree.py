@@ -7,67 +7,85 @@ import fcntl
 import hashlib
 import py_compile
 import shutil
+import sys
 import zipfile
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from devtool import packaging
 from devtool.workspace import PROJECT, default_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 _OUT = default_workspace().local / "bench"
 
 
-def plain() -> Path:
-    """Return what `chalice package` makes, unpacked: no bytecode, so that each start compiles what it imports."""
-    return _unpacked("plain", compiled=False)
-
-
 def finished() -> Path:
-    """Return the same with the bytecode that is shipped: valid whatever the files' dates say."""
-    return _unpacked("finished", compiled=True)
+    """Return what is deployed."""
+    package = packaging.package(default_workspace().logs)
+    return _unpacked("finished", package / "deployment.zip", compiled=not (package / "plain.zip").is_file())
+
+
+def plain() -> Path:
+    """Return what `chalice package` makes by itself: no bytecode, so that each start compiles what it imports."""
+    return _unpacked("plain", _plain_zip(), compiled=False)
+
+
+def compiled() -> Path:
+    """Return the same with valid bytecode in place, which is the best that a package can do."""
+    return _unpacked("compiled", _plain_zip(), compiled=True)
 
 
 def others() -> Path:
     """Return the peers and limits as if they were packaged as well as ours: by themselves, with bytecode."""
-    folder, bench = _OUT / "others", PROJECT / "bench"
-    with _alone("others"):
-        shutil.rmtree(folder, ignore_errors=True)
-        for name in ("peers", "limits"):
-            shutil.copytree(bench / name, folder / "bench" / name, ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "bench" / "__init__.py").touch()
+    bench = PROJECT / "bench"
+    modules = (file for name in ("peers", "limits") for file in (bench / name).glob("*.py"))
+    sources = [bench / "__init__.py", *sorted(modules)]
+
+    def fill(folder: Path) -> None:
+        for source in sources:
+            target = folder / source.relative_to(PROJECT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
         _compile(folder)
-    return folder
+
+    return _made("others", sources, fill)
 
 
-def _unpacked(name: str, *, compiled: bool) -> Path:
-    package = packaging.package(default_workspace().logs) / "deployment.zip"
-    wanted = hashlib.sha256(package.read_bytes()).hexdigest()
-    folder = _OUT / name
-    with _alone(name):
-        stamp = _OUT / f"{name}.sha256"
-        if not stamp.is_file() or stamp.read_text() != wanted:
+def _plain_zip() -> Path:
+    package = packaging.package(default_workspace().logs)
+    kept = package / "plain.zip"
+    return kept if kept.is_file() else package / "deployment.zip"
+
+
+def _unpacked(name: str, package: Path, *, compiled: bool) -> Path:
+    def fill(folder: Path) -> None:
+        with zipfile.ZipFile(package) as archive:
+            archive.extractall(folder)
+        if compiled:
+            _compile(folder)
+
+    return _made(name, [package], fill)
+
+
+def _made(name: str, sources: Sequence[Path], fill: Callable[[Path], None]) -> Path:
+    """Fill a folder if what it is made of has changed: another run may be using it."""
+    folder, stamp = _OUT / name, _OUT / f"{name}.sha256"
+    digest = hashlib.sha256(sys.version.encode())
+    for source in sources:
+        digest.update(f"{source.name}\0{source.stat().st_size}\n".encode() + source.read_bytes())
+    _OUT.mkdir(parents=True, exist_ok=True)
+    with (_OUT / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.is_file() or stamp.read_text() != digest.hexdigest():
             stamp.unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
-            with zipfile.ZipFile(package) as archive:
-                archive.extractall(folder)
-            if compiled:
-                _compile(folder)
-            stamp.write_text(wanted)
+            fill(folder)
+            stamp.write_text(digest.hexdigest())
     return folder
 
 
 def _compile(folder: Path) -> None:
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     compileall.compile_dir(folder, quiet=2, invalidation_mode=mode, stripdir=str(folder))
-
-
-@contextmanager
-def _alone(name: str) -> Iterator[None]:
-    _OUT.mkdir(parents=True, exist_ok=True)
-    with (_OUT / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

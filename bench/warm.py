@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench import login, tree
 from bench.figures import LIMIT, OURS, PEER
-from bench.function import bundles, other, ours
+from bench.function import other, ours
 from bench.kept import Kept, kept
 from bench.server import server
 
@@ -29,12 +29,7 @@ def intakes(*, delay: float) -> Iterator[Mapping[str, Kept]]:
     with ExitStack() as stack:
         aws = stack.enter_context(server(delay=delay, answers=login.answers()))
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        ours_believe, boto_believes = bundles(aws, Path(folder))
-        settings = login.settings(aws)
-        bare, usual = (
-            {**settings, "AWS_CA_BUNDLE": str(ours_believe)},
-            {**settings, "AWS_CA_BUNDLE": str(boto_believes)},
-        )
+        bare, usual = login.environments(aws, Path(folder))
         functions = {
             OURS: ours("app", finished, bare),
             PEER: other("peers.usual", others, usual),

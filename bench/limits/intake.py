@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import os
 from base64 import b64encode
-from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bench.limits import wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     """Take a token in."""
     body = json.loads(event["body"])
     arguments = put(body, sealed(body, AESGCM(bytes(range(32)))))
-    wire.exchanged(wire.connected(), wire.signed("DynamoDB_20120810.PutItem", arguments))
+    with wire.connected() as line:
+        wire.exchanged(line, wire.signed("DynamoDB_20120810.PutItem", arguments))
     return {"statusCode": 202, "body": "{}"}
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bench.limits import wire
 from bench.limits.intake import put, sealed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _key = AESGCM(bytes(range(32)))
 _line = wire.connected()

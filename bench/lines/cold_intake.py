@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench import fresh, login, tree
 from bench.figures import LIMIT, OURS, PEER, Line, Target, compared, interleaved, middle
-from bench.function import bundles, other, ours
+from bench.function import other, ours
 from bench.server import server
 
 if TYPE_CHECKING:
@@ -24,12 +24,7 @@ def measure(scale: Scale) -> list[Line]:
     """Start each anew, in turn."""
     finished, others = tree.finished(), tree.others()
     with server(answers=login.answers()) as aws, tempfile.TemporaryDirectory() as folder:
-        ours_believe, boto_believes = bundles(aws, Path(folder))
-        settings = login.settings(aws)
-        bare, usual = (
-            {**settings, "AWS_CA_BUNDLE": str(ours_believe)},
-            {**settings, "AWS_CA_BUNDLE": str(boto_believes)},
-        )
+        bare, usual = login.environments(aws, Path(folder))
         functions = {
             OURS: ours("app", finished, bare),
             PEER: other("peers.usual", others, usual),
