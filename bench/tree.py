@@ -23,18 +23,17 @@ _OUT = default_workspace().local / "bench"
 
 def finished() -> Path:
     """Return what is deployed."""
-    package = packaging.package(default_workspace().logs)
-    return _unpacked("finished", package / "deployment.zip", compiled=not (package / "plain.zip").is_file())
+    return _unpacked("finished", packaging.ARCHIVE, compiled=False)
 
 
 def plain() -> Path:
     """Return what `chalice package` makes by itself: no bytecode, so that each start compiles what it imports."""
-    return _unpacked("plain", _plain_zip(), compiled=False)
+    return _unpacked("plain", packaging.PLAIN, compiled=False)
 
 
 def compiled() -> Path:
     """Return the same with valid bytecode in place, which is the best that a package can do."""
-    return _unpacked("compiled", _plain_zip(), compiled=True)
+    return _unpacked("compiled", packaging.PLAIN, compiled=True)
 
 
 def others() -> Path:
@@ -53,13 +52,9 @@ def others() -> Path:
     return _made("others", sources, fill)
 
 
-def _plain_zip() -> Path:
-    package = packaging.package(default_workspace().logs)
-    kept = package / "plain.zip"
-    return kept if kept.is_file() else package / "deployment.zip"
+def _unpacked(name: str, archived: str, *, compiled: bool) -> Path:
+    package = packaging.package(default_workspace().logs) / archived
 
-
-def _unpacked(name: str, package: Path, *, compiled: bool) -> Path:
     def fill(folder: Path) -> None:
         with zipfile.ZipFile(package) as archive:
             archive.extractall(folder)

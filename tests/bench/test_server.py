@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 import time
 from typing import TYPE_CHECKING, Any
@@ -99,3 +100,30 @@ def test_a_message_is_answered_with_its_sum_as_boto3_checks_it() -> None:
 
     assert sent["MD5OfMessageBody"] == "49f68a5c8493ec2c0bf489821c21fc3b"
     assert [entry["Id"] for entry in batch["Successful"]] == ["1"]
+
+
+def test_an_answer_may_be_for_requests_that_hold_a_text_and_another_for_the_rest() -> None:
+    answers = {"Query BRANCH#": {"Items": ["a key"]}, "Query": {"Items": ["another"]}}
+    with server(tls=False, answers=answers) as aws:
+        line = opened(aws)
+
+        assert asked(line, "Query", {"values": {":pk": {"S": "BRANCH#prod#shop"}}})[1] == {"Items": ["a key"]}
+        assert asked(line, "Query", {"values": {":pk": {"S": "WATCH#jane"}}})[1] == {"Items": ["another"]}
+        line.close()
+
+
+def test_requests_that_come_in_pieces_or_several_at_once_are_each_answered() -> None:
+    request = b"POST / HTTP/1.1\r\nx-amz-target: DynamoDB_20120810.PutItem\r\ncontent-length: 2\r\n\r\n{}"
+    with server(tls=False) as aws:
+        parts = urlsplit(aws.url)
+        with socket.create_connection((parts.hostname, parts.port or 80), timeout=5) as line:
+            line.sendall(request[:40])
+            time.sleep(0.05)
+            line.sendall(request[40:-1])
+            time.sleep(0.05)
+            line.sendall(request[-1:] + request + request)
+            heard = b""
+            while heard.count(b"HTTP/1.1 200 OK") < 3 or not heard.endswith(b"\r\n\r\n{}"):
+                heard += line.recv(65_536)
+
+        assert aws.counts()["operations"] == {"PutItem": 3}

@@ -75,6 +75,13 @@ def test_a_taken_port_is_named_with_one_that_is_free(capsys: pytest.CaptureFixtu
     assert not told.rstrip().endswith(str(port))
 
 
+def test_a_line_of_the_bench_that_is_none_is_told_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    told = refused(capsys, "bench", "--quick", "--only", "cold-intake", "nonsense")
+
+    assert "'nonsense' is no line: take some of " in told
+    assert "cold-intake, " in told
+
+
 @pytest.mark.parametrize("groups", ["producer consumer", "pro/ducer", "producer;admin"])
 def test_a_list_of_groups_that_is_none_is_shown_how_to_write_one(
     groups: str, capsys: pytest.CaptureFixture[str]
