@@ -38,6 +38,14 @@ def is_same(pid: int, birth: str) -> bool:
     return born(pid) == birth
 
 
+def processor_time(pid: int) -> float:
+    """Return the seconds of a processor that a process's living threads have used. Raises OSError but on Linux."""
+    if not Path("/proc/self/schedstat").exists():
+        raise OSError("what a process has used is read from /proc: only Linux has it")
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+
 def children(parent: int) -> dict[int, str]:
     """List the living children of a process with their command lines."""
     if Path("/proc/self/stat").exists():

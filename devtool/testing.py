@@ -26,11 +26,13 @@ from devtool.setup import prepare
 from devtool.workspace import PROJECT, Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from devtool.info import Info
 
 _SETTLE_SECONDS = 30.0
+_NEVER = 86_400
+"""Seconds between two looks for what has expired: a test that wants an item to expire says when."""
 LOG_PAGE = 10_000
 """Events that CloudWatch Logs gives at once, at the most."""
 
@@ -84,6 +86,15 @@ class LiveCloud:
         marker = f"ministack-lambda-{self.function_name(function) if function else ''}"
         return [pid for pid, command in self._cloud.emulator.workers().items() if marker in command]
 
+    def processor_time(self, *deployed: str) -> float:
+        """Return the seconds of a processor that the living workers of deployed functions have used.
+
+        Raises OSError but on Linux.
+        """
+        workers = self._cloud.emulator.workers().items()
+        wanted = [pid for pid, command in workers if any(f"ministack-lambda-{name}" in command for name in deployed)]
+        return sum(map(processes.processor_time, wanted))
+
     def kill_worker(self, pid: int) -> bool:
         """Kill a worker in the middle of whatever it does, and see it dead; False if it was gone already."""
         if pid not in self._cloud.emulator.workers():
@@ -117,21 +128,37 @@ class LiveCloud:
         """
         return self._cloud.pump is not None and self._cloud.pump.settle(seconds)
 
+    @contextmanager
+    def holding(self, *, untold: bool = False) -> Iterator[None]:
+        """Have the stream functions wait meanwhile; with `untold` they never hear of what is written till then."""
+        pump = self._cloud.pump
+        if pump is None:
+            raise RuntimeError("this cloud is not deployed")
+        pump.hold()
+        try:
+            yield
+        finally:
+            pump.go_on(from_now=untold)
+
     def expire_now(self, now: float | None = None) -> int:
         """Delete the items whose time to live is over (at `now`, if given), as DynamoDB does some day."""
         return self._cloud.pump.expire_now(now) if self._cloud.pump is not None else 0
 
 
 @contextmanager
-def live_cloud(*, enforce_iam: bool = True) -> Iterator[LiveCloud]:
-    """Start a cloud, deploy the app, and end both; the logs stay in `.local/log/tests/`."""
+def live_cloud(*, enforce_iam: bool = True, beside: Callable[[str], None] | None = None) -> Iterator[LiveCloud]:
+    """Start a cloud, deploy the app, and end both; the logs stay in `.local/log/tests/`.
+
+    `beside` is given the endpoint before the app is deployed: what it deploys has its streams read with the app's.
+    """
     prepare(PROJECT)
     with _temporary_workspace() as workspace, logging_to(workspace.logs / "devtool.log"):
         port = emulator.free_port()
         cloud = Cloud.start(workspace, port=port, step=quiet_step, persist=False, enforce_iam=enforce_iam)
         try:
-            # Never by itself: a test that wants an item to expire says when.
-            yield LiveCloud(cloud, cloud.deploy(quiet_step, expiry_interval=86_400))
+            if beside is not None:
+                beside(cloud.endpoint)
+            yield LiveCloud(cloud, cloud.deploy(quiet_step, expiry_interval=_NEVER))
         finally:
             cloud.discard()
 

@@ -97,6 +97,16 @@ class Pump:
     def _is_idle_since(self, moment: float) -> bool:
         return self.pending == 0 and all(reader.has_caught_up_since(moment) for reader in self._readers)
 
+    def hold(self) -> None:
+        """Read no stream until `go_on`."""
+        for reader in self._readers:
+            reader.hold()
+
+    def go_on(self, *, from_now: bool = False) -> None:
+        """Read the streams again: where they were left, or only what is written from now on."""
+        for reader in self._readers:
+            reader.go_on(from_now=from_now)
+
     def expire_now(self, now: float | None = None) -> int:
         """Delete what has expired, without waiting for the next round; return how many items that were."""
         return self._reaper.reap(time.time() if now is None else now) if self._reaper else 0

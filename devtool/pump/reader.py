@@ -51,7 +51,23 @@ class Reader(threading.Thread):
         self._expired = expired
         self._halt = halt
         self._empty_since: float | None = None
+        self._iterator: str | None = None
+        self._may_read = threading.Event()
+        self._may_read.set()
+        self._reading = threading.Lock()
         self.read = 0
+
+    def hold(self) -> None:
+        """Read nothing more until `go_on`; what was begun is ended first."""
+        self._may_read.clear()
+        with self._reading:
+            pass
+
+    def go_on(self, *, from_now: bool = False) -> None:
+        """Read again: where it stopped, or only what is written from now on."""
+        if from_now:
+            self._iterator = self._begin("LATEST")
+        self._may_read.set()
 
     def has_caught_up_since(self, moment: float) -> bool:
         """Tell whether a read that began after `moment` (monotonic) found nothing new."""
@@ -59,23 +75,19 @@ class Reader(threading.Thread):
 
     def run(self) -> None:
         """Read page after page until halted."""
-        iterator: str | None = None
         last_record = 0.0
         while not self._halt.is_set():
+            if not self._may_read.wait(_IDLE_SECONDS):
+                continue
             began = time.monotonic()
             try:
-                if iterator is None:
-                    iterator = self._from_the_beginning()
-                page = self._streams.get_records(ShardIterator=iterator, Limit=_PAGE)
+                with self._reading:
+                    found = self._page()
             except (ClientError, BotoCoreError) as error:
                 log.warning("%s: %s", self._stream, error)
                 self._halt.wait(_AFTER_ERROR_SECONDS)
                 continue
-            iterator = page.get("NextShardIterator", iterator)
-            for answer in page["Records"]:
-                self._hand_out(self._expired.mark(as_event(answer, self._stream)))
-            self.read += len(page["Records"])
-            if page["Records"]:
+            if found:
                 last_record = began
                 self._empty_since = None
             else:
@@ -83,10 +95,23 @@ class Reader(threading.Thread):
                 busy = began - last_record < _STAYS_BUSY_SECONDS
                 self._halt.wait(_BUSY_SECONDS if busy else _IDLE_SECONDS)
 
-    def _from_the_beginning(self) -> str:
+    def _page(self) -> int:
+        """Hand the next page out; return how many records it had."""
+        if not self._may_read.is_set():  # held since the loop looked
+            return 0
+        if self._iterator is None:
+            self._iterator = self._begin("TRIM_HORIZON")
+        page = self._streams.get_records(ShardIterator=self._iterator, Limit=_PAGE)
+        self._iterator = page.get("NextShardIterator", self._iterator)
+        for answer in page["Records"]:
+            self._hand_out(self._expired.mark(as_event(answer, self._stream)))
+        self.read += len(page["Records"])
+        return len(page["Records"])
+
+    def _begin(self, position: str) -> str:
         shards = self._streams.describe_stream(StreamArn=self._stream)["StreamDescription"]["Shards"]
         answer = self._streams.get_shard_iterator(
-            StreamArn=self._stream, ShardId=shards[-1]["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            StreamArn=self._stream, ShardId=shards[-1]["ShardId"], ShardIteratorType=position
         )
         return str(answer["ShardIterator"])
 

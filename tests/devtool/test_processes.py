@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from devtool import processes
 
 STUBBORN = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); time.sleep(60)"
@@ -76,3 +78,16 @@ def test_waiting_is_bounded() -> None:
 
     assert not processes.wait_until(lambda: False, 0.2)
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process used is read from /proc")
+def test_a_processs_work_is_counted_and_its_sleep_is_not() -> None:
+    before = processes.processor_time(os.getpid())
+    began = time.thread_time()
+    while time.thread_time() - began < 0.1:
+        pass
+    worked = processes.processor_time(os.getpid())
+    time.sleep(0.1)
+
+    assert 0.1 <= worked - before < 0.15
+    assert processes.processor_time(os.getpid()) - worked < 0.05

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from devtool.between import Between, Reply, Request, environment_of
 from tests.rights.requests import of_the_table
-from tests.stack.between import Between, Reply, Request, environment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

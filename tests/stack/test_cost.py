@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from chalicelib.store.connections import Connections
+from chalicelib.store.table import Table
+from devtool.between import environment_of
+from devtool.meter import Ledger, Meter
 from devtool.testing import LiveCloud, live_cloud, wait_for
-from tests.stack.between import environment_of
+from tests.chalicelib.examples import a_connection
 from tests.stack.figures import show, table
-from tests.stack.meter import Ledger, Meter
 from tests.stack.watching import Caller, Watcher, registry, somebody
 
 if TYPE_CHECKING:
@@ -204,6 +207,36 @@ def test_what_a_token_costs_grows_with_its_size_and_not_otherwise(  # noqa: PLR0
     assert of(rows, "settle", "writes") + of(rows, "settle", "index_writes") == settle * FEW
     assert of(rows, "collect", "reads", "GetItem JOB") == collect * FEW
     assert of(rows, "accept", "reads") <= CLIENTS
+
+
+def test_a_token_costs_the_same_whether_ten_or_a_thousand_watch_others(
+    metered: Metered, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metered.live(1, 512)
+
+    register_others(metered.cloud, 10)
+    few = [metered.live(1, 512) for _ in range(3)]
+    register_others(metered.cloud, 990)
+    many = [metered.live(1, 512) for _ in range(3)]
+
+    show(capsys, "beside a thousand watchers of others:", *_told(many[0], 1, 512))
+    assert [by_token(rows) for rows in many] == [by_token(rows) for rows in few]
+    assert len({str(by_token(rows)) for rows in few}) == 1
+
+
+def register_others(cloud: LiveCloud, count: int) -> None:
+    """Register the watchers of as many other people, whom nobody has to tell anything."""
+    registry_of_all = Connections(Table(cloud.client("dynamodb"), cloud.table))
+    with cloud.holding(untold=True):
+        for _ in range(count):
+            person = somebody("other")
+            registry_of_all.join(a_connection(secrets.token_hex(8), principal=person, person=person))
+
+
+def by_token(rows: Rows) -> Rows:
+    """Leave out what is asked once a process or by the clock, and what joining costs."""
+    once = ("ACCESS", "BRANCH", "POLICIES", "KMS")
+    return {at: units for at, units in rows.items() if at[0] != "join" and not any(name in at[1] for name in once)}
 
 
 def _told(rows: Rows, count: int, size: int) -> list[str]:

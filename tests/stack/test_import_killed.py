@@ -14,11 +14,11 @@ from chalicelib.model.imports import file_key, line_id
 from chalicelib.model.job import LEASE, Status
 from chalicelib.store.files import Files
 from chalicelib.store.imports import Imports
+from devtool.meter import Ledger, Meter
 from tests.chalicelib.examples import HOOK
 from tests.chalicelib.process.many import a_file, a_line, a_request
 from tests.stack.figures import show
 from tests.stack.figures import table as as_table
-from tests.stack.meter import Ledger, Meter
 from tests.stack.world import Fault, World
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import pytest
 
 from chalicelib.store.cached import CachedDocuments
 from chalicelib.store.table import Table
+from devtool.between import environment_of
+from devtool.meter import Ledger, Meter
 from tests.chalicelib.admit.issuer import JwksServer, jwk, rsa_key, sign
 from tests.stack import mishaps
-from tests.stack.between import environment_of
 from tests.stack.http import Api, unique
-from tests.stack.meter import Ledger, Meter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import jwt
 import pytest
 
+from devtool.between import environment_of
 from tests.oauth.certified import CertifiedProvider, certified_provider
-from tests.stack.between import environment_of
 from tests.stack.http import Api, at, unique
 from tests.stack.pool import Pool, make_pool, user_pools
 

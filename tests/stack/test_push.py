@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.stack.between import Between, Reply, Request, environment_of
+from devtool.between import Between, Reply, Request, environment_of
 from tests.stack.figures import show
 from tests.stack.watching import Caller, Message, RawSocket, Watcher, registry, somebody
 

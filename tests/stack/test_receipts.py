@@ -26,9 +26,9 @@ from chalicelib.seal.keyring import Keyring
 from chalicelib.seal.kms import KmsWrapper
 from chalicelib.store.branch_keys import BranchKeys
 from chalicelib.store.table import Table
+from devtool.between import environment_of
 from devtool.testing import wait_for
 from tests.guards.project import README
-from tests.stack.between import environment_of
 from tests.stack.http import Answer, Api, hand_in, unique
 
 if TYPE_CHECKING:

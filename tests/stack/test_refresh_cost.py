@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.prices import REFRESH
+from devtool.between import environment_of
+from devtool.meter import Ledger, Meter
 from devtool.testing import LiveCloud, live_cloud, wait_for
 from tests.oauth.played import PlayedProvider, played_provider
-from tests.stack.between import environment_of
 from tests.stack.figures import show, table
 from tests.stack.http import Api, unique
-from tests.stack.meter import Ledger, Meter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,6 +111,13 @@ def test_what_a_refresh_costs(metered: Metered, capsys: pytest.CaptureFixture[st
     assert of("work", "index_writes") == 6
     assert of("work", "kms") <= 1
     assert of("queue", "writes") == 0
+    # What the bench reckons dollars with.
+    written, read = (
+        sum(of(stage, *units) for stage in ("begin", "queue", "work", "notify"))
+        for units in (("writes", "index_writes"), ("reads",))
+    )
+    assert REFRESH.write_units <= written <= REFRESH.write_units + 1
+    assert read <= REFRESH.read_units + 1
 
 
 @pytest.mark.slow

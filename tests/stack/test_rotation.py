@@ -16,11 +16,11 @@ from chalicelib.seal.envelope import key_version
 from chalicelib.store import keys
 from chalicelib.store.table import Table
 from devtool import cli
+from devtool.between import environment_of
 from devtool.ops import stage as stages
 from devtool.ops.stage import Stage
 from devtool.testing import wait_for
 from tests.stack import hunt
-from tests.stack.between import environment_of
 from tests.stack.figures import show
 from tests.stack.http import Answer, Api, hand_in, unique
 

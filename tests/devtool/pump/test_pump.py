@@ -45,6 +45,37 @@ def test_what_was_written_before_the_pump_began_is_delivered_too(bench: Bench) -
     assert bench.numbers() == [[1]]
 
 
+def test_what_is_written_while_it_is_held_is_delivered_when_it_goes_on(bench: Bench) -> None:
+    bench.map(bench.function())
+    pump = bench.start()
+    bench.put("a", 1)
+    assert pump.settle(10)  # its process runs now, so that the next one would be delivered in a moment
+
+    pump.hold()
+    bench.put("a", 2)
+    time.sleep(0.5)
+    held = bench.numbers()
+    pump.go_on()
+
+    assert held == [[1]]
+    assert pump.settle(10)
+    assert bench.numbers() == [[1], [2]]
+
+
+def test_a_pump_that_goes_on_from_now_never_tells_what_was_written_before(bench: Bench) -> None:
+    bench.map(bench.function())
+    pump = bench.start()
+    assert pump.settle(10)
+
+    pump.hold()
+    bench.put("a", 1)
+    pump.go_on(from_now=True)
+    bench.put("a", 2)
+
+    assert pump.settle(10)
+    assert bench.numbers() == [[2]]
+
+
 def test_only_records_that_pass_the_filters_are_delivered(bench: Bench) -> None:
     job = {"dynamodb": {"NewImage": {"$or": [{"kind": {"S": ["job"]}}, {"kind": {"S": [{"prefix": "w"}]}}]}}}
     bench.map(bench.function(), FilterCriteria={"Filters": [{"Pattern": json.dumps(job)}]})

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from devtool.between import environment_of
 from devtool.issuer import BUCKET, public_jwk
 from tests.stack.attacks import forge
 from tests.stack.attacks.matrix import EVERYBODY, WHO_MAY, Thing, ask, make, operations, path_of
-from tests.stack.between import environment_of
 from tests.stack.http import unique
 
 if TYPE_CHECKING:

@@ -24,6 +24,8 @@ _FROM_HEAD = _HOP_BY_HOP - {"content-length"}
 
 @dataclass(frozen=True, slots=True)
 class Request:
+    """What a function asked."""
+
     method: str
     path: str
     headers: Mapping[str, str]
@@ -32,6 +34,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
+    """What it was answered."""
+
     status: int
     headers: list[tuple[str, str]]
     body: bytes

@@ -12,6 +12,7 @@ import json
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from devtool.between import Between, Reply, Request
 from devtool.environment import ACCESS_KEY, REGION, SECRET_KEY
-from tests.stack.between import Between, Reply, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,6 +44,7 @@ class Ledger:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, function: str, purpose: str, **units: float) -> None:
+        """Count what a function used, for its stage; for the phase, where it has none of its own."""
         stage = self.stage_of.get(function) or self.phase
         with self._lock:
             for unit, number in units.items():
@@ -67,6 +69,7 @@ class Meter(Between):
         self._ledger = ledger
 
     def answer(self, request: Request) -> Reply:
+        """Pass a request on, and count it."""
         target = {name.lower(): value for name, value in request.headers.items()}.get("x-amz-target", "")
         if target.startswith(DYNAMODB):
             return self._table(request, target.removeprefix(DYNAMODB))
@@ -81,7 +84,7 @@ class Meter(Between):
         reply = self.pass_on(_signed(request, measured, self._upstream))
         answered = json.loads(reply.body)
         purpose = f"{operation} {_subject_of(operation, asked)}"
-        if reply.status != 200:
+        if reply.status != HTTPStatus.OK:
             self._ledger.add(self._function, f"{purpose}: {answered.get('__type', '').rpartition('#')[2]}", refused=1)
         elif operation in ("GetItem", "Query", "BatchGetItem"):
             self._ledger.add(self._function, purpose, calls=1, reads=read_units(operation, asked, answered))
