@@ -138,8 +138,13 @@ def entry_id(about: str, event: Event, at: int) -> str:
     return hashed_id(b"cloakroom/1/audit", about, event, str(at))
 
 
-def about_job(job: Job, event: Event, at: int, *, who: Who | None = None, code: str | None = None) -> Entry:
-    """Return the entry of what became of a job at `at`; by who asked for it, unless somebody else did it."""
+def about_job(
+    job: Job, event: Event, at: int, *, who: Who | None = None, code: str | None = None, **more: int | None
+) -> Entry:
+    """Return the entry of what became of a job at `at`; by who asked for it, unless somebody else did it.
+
+    `more` is the `generation` and `kept_until` of its token, where that is what it tells of.
+    """
     return Entry(
         id=entry_id(job.id, event, at),
         at=at,
@@ -153,6 +158,8 @@ def about_job(job: Job, event: Event, at: int, *, who: Who | None = None, code: 
         job_id=job.id,
         job_type=job.type,
         code=code,
+        generation=more.get("generation"),
+        kept_until=more.get("kept_until"),
     )
 
 

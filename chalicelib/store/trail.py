@@ -6,10 +6,9 @@ its moment and id in its sort key. Text that is not known is not stored.
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
-
-from msgspec.structs import replace
 
 from chalicelib.errors import Unreadable
 from chalicelib.model.audit import DAY, Entry, Event, Who, about_job, about_token, end_event
@@ -64,8 +63,8 @@ class Trail:
     def stored(self, job: Job, token: Token, now: int, *, current: bool) -> dict[str, Any]:
         """Return the entry of a token that was settled: it says until when its item is kept."""
         code = None if current else SUPERSEDED
-        entry = about_job(job, Event.STORED, now, code=code)
-        return self.operation(replace(entry, generation=token.generation, kept_until=kept_until(token)))
+        kept, generation = kept_until(token), token.generation
+        return self.operation(about_job(job, Event.STORED, now, code=code, generation=generation, kept_until=kept))
 
     def about_token(self, token: Token, event: Event, now: int, who: Who, **more: str | None) -> dict[str, Any]:
         """Return the entry of what is done with a token."""
@@ -77,7 +76,12 @@ class Trail:
 
 def day_of(at: int) -> str:
     """Return the day of a moment (microseconds), in UTC, as partitions name it."""
-    return datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y%m%d")
+    return _written(at // SECOND // DAY)
+
+
+@functools.lru_cache(maxsize=8)
+def _written(day: int) -> str:
+    return datetime.fromtimestamp(day * DAY, UTC).strftime("%Y%m%d")
 
 
 def key_of(at: int, entry_id: str, order: str) -> dict[str, object]:
