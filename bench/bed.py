@@ -86,7 +86,7 @@ def _deploy(beside: Beside) -> Sequence[str]:
     hand_in = beside.function("usual-login", login, handler="bench.peers.usual.handler", variables=usual, may=may)
     echo = beside.function(BARE_ECHO, limit, handler="bench.limits.bare.echo", variables=bare, may=_TABLE_ACTIONS)
     for name, code, handler in (
-        (USUAL_PUSHES, zipped("bench.peers.pushing", packages=_FOR_LOGGING), "bench.peers.pushing.handler"),
+        (USUAL_PUSHES, zipped("bench.peers.stream_posts", packages=_FOR_LOGGING), "bench.peers.stream_posts.handler"),
         (BARE_PUSHES, limit, "bench.limits.bare.push"),
     ):
         stream = beside.table(name, is_streamed=True)

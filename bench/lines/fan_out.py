@@ -160,7 +160,7 @@ def _ours(aws: Server) -> Iterator[Teller]:
 
 @contextmanager
 def _peer(aws: Server) -> Iterator[Callable[[], None]]:
-    from bench.peers.fan_out import Pusher  # noqa: PLC0415  boto3 reads the environment
+    from bench.peers.pushing import Pusher  # noqa: PLC0415  boto3 reads the environment
 
     pusher = Pusher(f"{aws.url}/api", str(aws.ca_file))
     ids = [f"{number:08x}LPHcECyA=" for number in range(WATCHERS)]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from chalicelib.model.change import News
     from chalicelib.process.steps import Steps
+    from chalicelib.process.together import Together
     from chalicelib.process.worker import Worker
 
 Record = dict[str, Any]
@@ -92,15 +93,17 @@ class Reporting(Struct, frozen=True, kw_only=True):
 
 
 class Advance(Struct, frozen=True, kw_only=True):
-    """The stream's first consumer: moves jobs on."""
+    """The stream's first consumer: moves jobs on. `together` settles what it can at once, None: each by itself."""
 
     read: ReadRecord
     steps: Steps
     reporting: Reporting
+    together: Together | None = None
 
     def __call__(self, records: Sequence[Record]) -> dict[str, Any]:
         """Move each record's job on, those of one job in order, and report what failed."""
-        failed = self.reporting.each(records, self._one, group_of=_place, order_of=_keys)
+        left = records if self.together is None else self.together(records, _place)
+        failed = self.reporting.each(left, self._one, group_of=_place, order_of=_keys)
         return report([_sequence(record) for record in failed], mode=self.reporting.mode)
 
     def _one(self, record: Record) -> None:

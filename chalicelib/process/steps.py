@@ -61,7 +61,10 @@ class Steps(Struct, frozen=True, kw_only=True):
         if token is None:
             raise Unreadable("a token.store job without its token")
         now = self.now()
-        ended = self.settle(job, token, now)
+        self.settled(job, self.settle(job, token, now), now)
+
+    def settled(self, job: Job, ended: Status | None, now: int) -> None:
+        """Tell how a job ended; None if it had ended before."""
         if ended is None:
             self.fact("job.repeated", job=job.id, type=job.type)
         else:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from chalicelib.model.audit import SERVICE
 from chalicelib.model.job import Job, Status, Type, first_job
 from chalicelib.model.renewal import scheduled
+from chalicelib.model.settlement import Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +35,15 @@ class Providers(Protocol):
 
 
 class Plans(Struct, frozen=True, kw_only=True):
-    """What a token's provider wants of it: for imports, which settle many at once."""
+    """What a token's provider wants of it: for imports and the stream, which settle many at once."""
 
     providers: Providers
+
+    def settlement(self, job: Job, token: Token) -> Settlement | None:
+        """Return how a token is settled among others; None where the one that it replaces is to be revoked."""
+        if self.replaces(token):
+            return None
+        return Settlement(job=job, token=token, refresh_at=self.refresh_at(token))
 
     def refresh_at(self, token: Token) -> int | None:
         """Return when a token is refreshed by itself (epoch seconds), None for never."""

@@ -24,6 +24,7 @@ from chalicelib.store.items import (
     token_from_image,
 )
 from chalicelib.store.settling import NEW, NEWER
+from chalicelib.store.settling_together import settle_together
 from chalicelib.store.table import ConditionFailed, TransactionCancelled
 from chalicelib.store.trail import Trail
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from chalicelib.model.deposit import Deposit
+    from chalicelib.model.settlement import Settlement
     from chalicelib.model.token import Place, Token
     from chalicelib.store.table import Table
 
@@ -100,6 +102,13 @@ class Jobs:
         return settling.settle_instead(
             self._table, job, token, now, refresh_at=refresh_at, revoking=revoking, trail=self._trail
         )
+
+    def settle_together(self, wanted: Sequence[Settlement], now: int) -> dict[str, Status | None]:
+        """Settle tokens of different places in one transaction, as `settle` does; return by job id how jobs ended.
+
+        What is not in it was left as it is: it is for `settle`. Raises Unavailable, Throttled: nothing is known then.
+        """
+        return settle_together(self._table, wanted, now, trail=self._trail)
 
     def revoke(self, deposit: Deposit, revocation: Job, now: int) -> Job:
         """Take the token from its readers and leave a job to do the rest, in one transaction.

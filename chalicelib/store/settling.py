@@ -46,10 +46,8 @@ RACES = 5
 
 def settle(table: Table, job: Job, token: Token, now: int, refresh_at: int | None, *, trail: Trail) -> Status | None:
     """Settle a token: see `Jobs.settle`."""
-    current = table.put_operation(current_to_item(token), condition=NEWER, names=_RANK, rank=token.rank)
     try:
-        ending = table.update_operation(**_settled(job, now, current=True, refresh_at=refresh_at))
-        table.transact([ending, current, trail.stored(job, token, now, current=True)])
+        table.transact(operations(table, job, token, now, refresh_at, trail=trail))
     except TransactionCancelled as cancelled:
         job_refused, superseded, _ = cancelled.failed
         if job_refused:
@@ -58,6 +56,17 @@ def settle(table: Table, job: Job, token: Token, now: int, refresh_at: int | Non
             raise
         return _end_superseded(table, job, token, now, trail)
     return Status.SUCCEEDED
+
+
+def operations(
+    table: Table, job: Job, token: Token, now: int, refresh_at: int | None, *, trail: Trail
+) -> list[dict[str, Any]]:
+    """Return what settles a token: its job's end, its place's current token, the audit's entry; in this order."""
+    return [
+        table.update_operation(**_settled(job, now, current=True, refresh_at=refresh_at)),
+        table.put_operation(current_to_item(token), condition=NEWER, names=_RANK, rank=token.rank),
+        trail.stored(job, token, now, current=True),
+    ]
 
 
 def settle_instead(
@@ -80,14 +89,14 @@ def settle_instead(
         if standing is not None and (standing.revoked_at is not None or standing.rank >= token.rank):
             return settle(table, job, token, now, refresh_at, trail=trail)
         condition, operands = (NEW, {}) if standing is None else (STANDS_AS_SEEN, {"seen": standing.id})
-        operations = [
+        replacing = [
             table.update_operation(**_settled(job, now, current=True, refresh_at=refresh_at)),
             table.put_operation(current_to_item(token), condition=condition, **operands),
             *([] if standing is None else _deleting(table, standing, revoking(standing), now, trail)),
             trail.stored(job, token, now, current=True),
         ]
         try:
-            table.transact(operations)
+            table.transact(replacing)
         except TransactionCancelled as cancelled:
             if cancelled.failed[0]:
                 return _refused(table, job, cancelled.items[0], now, trail)
@@ -124,9 +133,14 @@ def _end_superseded(table: Table, job: Job, token: Token, now: int, trail: Trail
     return Status.SUCCEEDED
 
 
+def was_deleted(job: Job, stored: Mapping[str, object]) -> bool:
+    """Tell whether a job that cannot be settled is still as it was, and its token deleted: so it is to be cancelled."""
+    return "revoked_at" in stored and stored.get("status") == job.status
+
+
 def _refused(table: Table, job: Job, stored: Mapping[str, object] | None, now: int, trail: Trail) -> Status | None:
     """End the job as CANCELLED if its token was deleted before it was settled; else it is not ours to end."""
-    if stored is None or "revoked_at" not in stored or stored.get("status") != job.status:
+    if stored is None or not was_deleted(job, stored):
         return None
     outcome = {"result": {"reason": "token_deleted"}}
     entry = trail.ended(job, Status.CANCELLED, now, outcome)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from chalicelib.aws.errors import answered, named
 from chalicelib.errors import CloakroomError, Conflict, Misconfigured, Throttled, Unavailable
+from chalicelib.model.values import Discreet
 from chalicelib.store.attributes import from_attributes, to_attributes
+from chalicelib.store.expressions import conditional, projection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -57,6 +59,9 @@ BATCH_GET = 100
 BATCH_TRIES = 3
 """How often what a BatchGetItem left out is asked for."""
 
+CANCELLED = "TransactionCanceledException"
+FAILED = "ConditionalCheckFailed"
+
 _TRANSIENT_REASONS = frozenset(
     {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionInProgress"}
 )
@@ -80,6 +85,17 @@ class TransactionCancelled(Conflict):
         super().__init__()
         self.failed = failed
         self.items = items
+
+
+class Obstacle(Discreet, frozen=True):
+    """What was in the way of an operation: its condition failed on `item`, None where nothing stood there; or it was
+    something else (another writer, a throttle), and its condition may hold.
+    """
+
+    HIDDEN: ClassVar[tuple[str, ...]] = ("item",)
+
+    is_condition: bool
+    item: dict[str, Any] | None
 
 
 class Table:
@@ -106,7 +122,7 @@ class Table:
         the table will not give all of them.
         """
         items: list[dict[str, Any]] = []
-        shown = {**_projection(only), "ConsistentRead": consistent}
+        shown = {**projection(only), "ConsistentRead": consistent}
         for start in range(0, len(wanted), BATCH_GET):
             request = {self.name: {"Keys": [to_attributes(key) for key in wanted[start : start + BATCH_GET]], **shown}}
             for _ in range(BATCH_TRIES):
@@ -121,24 +137,24 @@ class Table:
 
     def put(self, item: Mapping[str, object], *, condition: str = "", **operands: object) -> None:
         """Write an item. Raises ConditionFailed with the item that was there."""
-        self._ask("put_item", Item=to_attributes(item), **_conditional(condition, operands))
+        self._ask("put_item", Item=to_attributes(item), **conditional(condition, operands))
 
     def update(self, key: Mapping[str, object], change: str, *, condition: str = "", **operands: object) -> None:
         """Change an item by an update expression. Raises ConditionFailed."""
-        arguments = {"UpdateExpression": change, **_conditional(condition, operands)}
+        arguments = {"UpdateExpression": change, **conditional(condition, operands)}
         self._ask("update_item", Key=to_attributes(key), **arguments)
 
     def update_returning(
         self, key: Mapping[str, object], change: str, *, condition: str = "", **operands: object
     ) -> dict[str, Any]:
         """Change an item, or make it, and return all of it as it is then. Raises ConditionFailed."""
-        arguments = {"UpdateExpression": change, "ReturnValues": "ALL_NEW", **_conditional(condition, operands)}
+        arguments = {"UpdateExpression": change, "ReturnValues": "ALL_NEW", **conditional(condition, operands)}
         answer = self._ask("update_item", Key=to_attributes(key), **arguments)
         return from_attributes(answer["Attributes"])
 
     def delete(self, key: Mapping[str, object], *, condition: str = "", **operands: object) -> dict[str, Any] | None:
         """Delete an item and return what it was, or None. Raises ConditionFailed."""
-        arguments = {"ReturnValues": "ALL_OLD", **_conditional(condition, operands)}
+        arguments = {"ReturnValues": "ALL_OLD", **conditional(condition, operands)}
         answer = self._ask("delete_item", Key=to_attributes(key), **arguments)
         return from_attributes(answer["Attributes"]) if answer.get("Attributes") else None
 
@@ -165,18 +181,18 @@ class Table:
 
     def put_operation(self, item: Mapping[str, object], *, condition: str = "", **operands: object) -> dict[str, Any]:
         """Return a write for `transact`."""
-        return {"Put": {"TableName": self.name, "Item": to_attributes(item), **_conditional(condition, operands)}}
+        return {"Put": {"TableName": self.name, "Item": to_attributes(item), **conditional(condition, operands)}}
 
     def update_operation(
         self, key: Mapping[str, object], change: str, *, condition: str = "", **operands: object
     ) -> dict[str, Any]:
         """Return a change for `transact`."""
-        arguments = {"UpdateExpression": change, **_conditional(condition, operands)}
+        arguments = {"UpdateExpression": change, **conditional(condition, operands)}
         return {"Update": {"TableName": self.name, "Key": to_attributes(key), **arguments}}
 
     def delete_operation(self, key: Mapping[str, object], *, condition: str = "", **operands: object) -> dict[str, Any]:
         """Return a deletion for `transact`."""
-        arguments = _conditional(condition, operands)
+        arguments = conditional(condition, operands)
         return {"Delete": {"TableName": self.name, "Key": to_attributes(key), **arguments}}
 
     def transact(self, operations: Sequence[dict[str, Any]]) -> None:
@@ -185,6 +201,20 @@ class Table:
         Raises TransactionCancelled when a condition failed, Throttled when only other writers were in the way.
         """
         self._ask("transact_write_items", TransactItems=list(operations))
+
+    def transact_apart(self, operations: Sequence[dict[str, Any]]) -> list[Obstacle | None]:
+        """Do all `operations` or none, and return what was in the way of each: an empty list when all is done.
+
+        For changes that have nothing to do with each other. Unlike `transact` it waits for no other writer: one of them
+        that met somebody must not hold the rest up. Raises what the table says of the whole request.
+        """
+        try:
+            self._send("transact_write_items", {"TransactItems": list(operations)})
+        except _Answered as answer:
+            if answer.code != CANCELLED:
+                raise translate(answer.response) from None
+            return [_obstacle(reason) for reason in answer.response.get("CancellationReasons", [])]
+        return []
 
     def _ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
         for attempt in range(CONTENDED_TRIES - 1):
@@ -198,13 +228,28 @@ class Table:
         if operation not in ("transact_write_items", "batch_get_item"):
             arguments["TableName"] = self.name
         try:
-            answer: dict[str, Any] = getattr(self._client, operation)(**arguments)
+            return self._send(operation, arguments)
+        except _Answered as answer:
+            raise translate(answer.response) from None
+
+    def _send(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            done: dict[str, Any] = getattr(self._client, operation)(**arguments)
         except Exception as error:  # noqa: BLE001  `answered` raises again what is not about AWS
             response = answered(error)
             if response is None:
                 raise Unavailable(f"the table did not answer: {named(error)}") from None
-            raise translate(response) from None
-        return answer
+            raise _Answered(response) from None
+        return done
+
+
+class _Answered(Exception):
+    """DynamoDB's own error, on its way to be translated."""
+
+    def __init__(self, response: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.response = response
+        self.code = response.get("Error", {}).get("Code", "")
 
 
 def translate(response: Mapping[str, Any]) -> CloakroomError:
@@ -212,7 +257,7 @@ def translate(response: Mapping[str, Any]) -> CloakroomError:
     code = response.get("Error", {}).get("Code", "")
     if code == "ConditionalCheckFailedException":
         return ConditionFailed(_item(response))
-    if code == "TransactionCanceledException":
+    if code == CANCELLED:
         return _cancelled(response.get("CancellationReasons", []))
     if code in TRANSLATIONS:
         return TRANSLATIONS[code](f"the table answered {code}")
@@ -224,7 +269,7 @@ def translate(response: Mapping[str, Any]) -> CloakroomError:
 
 def _cancelled(reasons: Sequence[Mapping[str, Any]]) -> CloakroomError:
     codes = [reason.get("Code", "None") for reason in reasons]
-    failed = [code == "ConditionalCheckFailed" for code in codes]
+    failed = [code == FAILED for code in codes]
     if any(failed):
         return TransactionCancelled(failed, [_item(reason) for reason in reasons])
     if any(code in _TRANSIENT_REASONS for code in codes):
@@ -233,33 +278,10 @@ def _cancelled(reasons: Sequence[Mapping[str, Any]]) -> CloakroomError:
     return Misconfigured("the table cancelled a transaction: " + ", ".join(codes))
 
 
+def _obstacle(reason: Mapping[str, Any]) -> Obstacle | None:
+    code = reason.get("Code", "None")
+    return None if code == "None" else Obstacle(code == FAILED, _item(reason))
+
+
 def _item(holder: Mapping[str, Any]) -> dict[str, Any] | None:
     return from_attributes(holder["Item"]) if holder.get("Item") else None
-
-
-def _projection(only: Sequence[str]) -> dict[str, Any]:
-    """Write which attributes are asked for, each behind `#`: some are reserved words."""
-    if not only:
-        return {}
-    return {
-        "ProjectionExpression": ", ".join(f"#{name}" for name in only),
-        "ExpressionAttributeNames": {f"#{name}": name for name in only},
-    }
-
-
-def _conditional(condition: str, operands: Mapping[str, object]) -> dict[str, Any]:
-    """Write a condition and its operands: `name` stands for `:name`, and `names` says what each `#name` stands for.
-
-    `status`, `type` and `ttl` are reserved words of DynamoDB; wherever they appear in an expression it is behind `#`.
-    """
-    arguments: dict[str, Any] = {}
-    if condition:
-        arguments["ConditionExpression"] = condition
-        arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-    names = operands.get("names")
-    if isinstance(names, dict):
-        arguments["ExpressionAttributeNames"] = names
-    values = {f":{name}": value for name, value in operands.items() if name != "names"}
-    if values:
-        arguments["ExpressionAttributeValues"] = to_attributes(values)
-    return arguments

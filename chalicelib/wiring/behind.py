@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.process.reseal import Reseal
     from chalicelib.process.steps import Steps
     from chalicelib.process.sweep import Sweep
+    from chalicelib.process.together import Together
     from chalicelib.renew.attempt import Refresh
     from chalicelib.renew.oauth import OAuth
     from chalicelib.renew.providers import TrustedProviders
@@ -51,7 +52,8 @@ class Behind(Answering):
         from chalicelib.process.handlers import Advance  # noqa: PLC0415
         from chalicelib.store.records import read_record  # noqa: PLC0415
 
-        return Advance(read=read_record, steps=self.steps, reporting=self._reporting("advance"))
+        reporting = self._reporting("advance")
+        return Advance(read=read_record, steps=self.steps, reporting=reporting, together=self._together())
 
     @cached_property
     def notify(self) -> Notify:
@@ -210,6 +212,22 @@ class Behind(Answering):
             index=self.open_jobs,
             leases=self.leases,
             queue=self.queue,
+            pool=self.settling_pool,
+            now=system.now,
+            fact=log.fact,
+            failure=log.failure,
+        )
+
+    def _together(self) -> Together:
+        from chalicelib.process.together import Together  # noqa: PLC0415
+        from chalicelib.renew.settle import Plans  # noqa: PLC0415
+        from chalicelib.store.records import read_record  # noqa: PLC0415
+
+        return Together(
+            read=read_record,
+            plan=Plans(providers=self.known_providers).settlement,
+            settle=self.jobs.settle_together,
+            settled=self.steps.settled,
             pool=self.settling_pool,
             now=system.now,
             fact=log.fact,

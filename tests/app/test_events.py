@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.store.quarantine import Quarantine
 from tests.app.service import HOOK, a_subject, as_in_an_event
+from tests.chalicelib.watched import Watched
 
 if TYPE_CHECKING:
     from tests.app.service import Service
@@ -72,6 +73,24 @@ def test_advance_settles_good_records_and_sets_the_poison_aside(service: Service
     assert aside(service, "advance", "2") == ("unreadable", True)
     assert service.ask("GET", f"/jobs/{good}", HOOK).body["status"] == "SUCCEEDED"
     assert service.ask("GET", f"/jobs/{bad}", HOOK).body["status"] == "PENDING"
+
+
+def test_advance_settles_tokens_of_a_batch_by_one_transaction_on_threads_that_are_kept(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Watched(service.wired.table._client)
+    monkeypatch.setattr(service.wired.table, "_client", client)
+    ids = [service.hand_in(a_subject()) for _ in range(5)]
+    event = {"Records": [service.record_of(one, str(number)) for number, one in enumerate(ids, 1)]}
+
+    first = service.invoke("advance", event)
+    before = service.wired.settling_pool
+    second = service.invoke("advance", event)
+
+    assert first == second == {"batchItemFailures": []}
+    assert client.sizes == [15, 15], "once settled, once found settled"
+    assert service.wired.settling_pool is before
+    assert {service.ask("GET", f"/jobs/{one}", HOOK).body["status"] for one in ids} == {"SUCCEEDED"}
 
 
 def test_a_deletion_goes_through_the_queue_to_the_worker(service: Service) -> None:

@@ -159,7 +159,8 @@ def test_a_thousand_tokens_cost_what_they_must_and_no_more(
     assert of(rows, "accept", "reads", "BRANCH") <= processes, "a new process looks the domain's key up"
     # Settling: one transaction, which costs double; the job (2 KB), the current token (1 KB) and the audit's entry
     # (1 KB); out of the index of open jobs, the entry into two. The lists hold keys alone, which do not change.
-    assert of(rows, "settle", "calls") == TOKENS
+    # Tokens that come in one batch share a transaction, and cost what they would cost by themselves.
+    assert of(rows, "settle", "calls") <= TOKENS
     assert of(rows, "settle", "writes") == (2 * 2 + 2 * 1 + 2 * 1) * TOKENS
     assert of(rows, "settle", "index_writes") == 3 * TOKENS
     assert of(rows, "settle", "reads") == 0
