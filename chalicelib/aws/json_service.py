@@ -5,7 +5,6 @@ Binary values go out as base64 and stay base64 when they come back. https://smit
 
 from __future__ import annotations
 
-import random
 import time
 import zlib
 from http import HTTPStatus
@@ -120,6 +119,8 @@ class JsonService:
 
     def _waits(self, attempt: int, ends: float) -> bool:
         """Wait before the next try, as exponential back-off with full jitter does. False when the time is over."""
+        import random  # noqa: PLC0415  what waits may load it
+
         pause = random.random() * PAUSE * 2**attempt  # noqa: S311  chance, not a secret
         if self._passed() + pause >= ends:
             return False

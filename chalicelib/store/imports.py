@@ -10,8 +10,9 @@ from chalicelib.errors import Conflict, NotFound, Unreadable
 from chalicelib.model.imports import CHUNK_LINES, ImportRequest, Refusal, Source, keep_import_until, refusal_view
 from chalicelib.model.job import BUDGETS, DISPATCH_GRACE, Status, Type
 from chalicelib.store import keys
+from chalicelib.store.deposits import NEW
 from chalicelib.store.items import current_to_item, deposit_to_item, history_entry, job_from_item, job_to_item
-from chalicelib.store.settling import NEW, NEWER
+from chalicelib.store.settling import NEWER
 from chalicelib.store.table import ConditionFailed, TransactionCancelled
 from chalicelib.store.trail import Trail
 

@@ -12,20 +12,20 @@ from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Job, Status, Type
 from chalicelib.model.token import KEEP_RECORD
 from chalicelib.store import keys, settling
+from chalicelib.store.deposits import NEW, Deposits
 from chalicelib.store.endings import ended_ours
 from chalicelib.store.items import (
     TOKEN_ATTRIBUTES,
     current_from_item,
     current_to_item,
     deposit_from_item,
-    deposit_to_item,
     job_from_item,
     job_to_item,
     token_from_image,
 )
-from chalicelib.store.settling import NEW, NEWER
+from chalicelib.store.settling import NEWER
 from chalicelib.store.settling_together import settle_together
-from chalicelib.store.table import ConditionFailed, TransactionCancelled
+from chalicelib.store.table import TransactionCancelled
 from chalicelib.store.trail import Trail
 
 if TYPE_CHECKING:
@@ -52,25 +52,12 @@ RACES = 5
 """How often a deletion is tried against writers that change what it has just read."""
 
 
-class Jobs:
-    """The jobs of one table."""
+class Jobs(Deposits):
+    """The jobs of one table, the deposits among them."""
 
     def __init__(self, table: Table, trail: Trail | None = None) -> None:
-        self._table = table
+        super().__init__(table)
         self._trail = Trail(table) if trail is None else trail
-
-    def accept(self, deposit: Deposit) -> Deposit | None:
-        """Store a deposit with one conditional PutItem and no read.
-
-        Returns None when it is stored now; otherwise what is stored under this id already, unchanged.
-        """
-        try:
-            self._table.put(deposit_to_item(deposit), condition=NEW)
-        except ConditionFailed as taken:
-            if taken.item is None:
-                raise
-            return deposit_from_item(taken.item)
-        return None
 
     def job(self, job_id: str) -> Job:
         """Return a job of any type. Raises NotFound."""

@@ -10,6 +10,7 @@ from chalicelib.model.clock import SECOND
 from chalicelib.model.job import Job, Status
 from chalicelib.model.token import KEEP_RECORD
 from chalicelib.store import keys
+from chalicelib.store.deposits import NEW
 from chalicelib.store.endings import OURS, ended, ours
 from chalicelib.store.items import current_from_item, current_to_item, job_to_item
 from chalicelib.store.table import TransactionCancelled
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from chalicelib.store.endings import Outcome
     from chalicelib.store.table import Table
     from chalicelib.store.trail import Trail
-
-NEW = "attribute_not_exists(pk)"
-"""Nothing stands under this key: of a job, a key's second use or our own lost first write fails here."""
 
 STILL_PENDING = "#status = :pending"
 """The job was neither finished nor claimed: a second delivery of the same record changes nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -221,6 +220,8 @@ class Table:
             try:
                 return self._ask_once(operation, **arguments)
             except Contended:
+                import random  # noqa: PLC0415  what waits may load it
+
                 self._pause(random.random() * CONTENDED_PAUSE * 2**attempt)  # noqa: S311  chance, not a secret
         return self._ask_once(operation, **arguments)
 

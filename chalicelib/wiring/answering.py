@@ -44,9 +44,9 @@ class Answering(Stores):
     def intake(self) -> Intake:
         """Takes tokens in."""
         from chalicelib.intake.accept import Intake  # noqa: PLC0415
-        from chalicelib.store.jobs import Jobs  # noqa: PLC0415
+        from chalicelib.store.deposits import Deposits  # noqa: PLC0415
 
-        return Intake(deposits=Jobs(self.table), sealer=self.sealer, now=system.now, new_id=system.new_id)
+        return Intake(deposits=Deposits(self.table), sealer=self.sealer, now=system.now, new_id=system.new_id)
 
     @cached_property
     def deletion(self) -> Deletion:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-import secrets
+import os
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -94,8 +93,8 @@ class Behind(Answering):
             reseal=self.reseal,
             importing=lambda job: self.importing(job),  # noqa: PLW0108  its threads and S3 are an import's price alone
             now=system.now,
-            chance=random.random,
-            owner=secrets.token_hex(8),
+            chance=system.chance,
+            owner=os.urandom(8).hex(),
             fact=log.fact,
             failure=log.failure,
         )
@@ -150,7 +149,7 @@ class Behind(Answering):
         """What the providers bear."""
         from chalicelib.store.limits import Limits  # noqa: PLC0415
 
-        return Limits(self.table, now=system.now, pause=time.sleep, chance=random.random)
+        return Limits(self.table, now=system.now, pause=time.sleep, chance=system.chance)
 
     @cached_property
     def reseal(self) -> Reseal:

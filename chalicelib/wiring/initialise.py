@@ -36,7 +36,7 @@ def _api(wired: Wiring) -> None:
     """Answer `POST /tokens`, which a login waits for; the other routes load what is theirs."""
     from chalicelib.intake import reading  # noqa: F401, PLC0415
 
-    _ = wired.intake, wired.standing, wired.known_access, wired.policies
+    _ = wired.intake, wired.standing, wired.known_access
     _connect(wired.table_client, wired.keys_client)
 
 
