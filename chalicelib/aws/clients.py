@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from base64 import b64decode
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -152,8 +153,14 @@ class Sockets:
             raise Refused({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": reply.status}})
 
     def _signed(self, method: str, connection_id: str, headers: Mapping[str, str], body: bytes) -> Request:
-        path = f"{self.endpoint.path}/@connections/{quote(connection_id, safe='')}"
+        path = f"{self.endpoint.path}/@connections/{_escaped(connection_id)}"
         return Request(method, path, self._signer.signed(method, path, headers, body, at=int(time.time())), body)
+
+
+@lru_cache(maxsize=4_096)
+def _escaped(connection_id: str) -> str:
+    """Write a connection's id as a segment of a path; the same are told again and again."""
+    return quote(connection_id, safe="")
 
 
 def _with_bytes(answer: dict[str, Any]) -> dict[str, Any]:

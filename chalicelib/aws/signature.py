@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html. A test com
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _SAFE_IN_PATHS: Final = "/~"
+_ESCAPED: Final = re.compile(r"[A-Za-z0-9/%@._~\-]+")
 
 
 class Credentials(Discreet, frozen=True, kw_only=True):
@@ -88,4 +90,7 @@ def _canonical_path(path: str) -> str:
     segments = path.split("/")
     if segments[0] or len(segments) == 1 or any(segment in ("", ".", "..") for segment in segments[1:]):
         raise ValueError("a path that is signed begins with '/' and holds no empty segment and no step")
+    # Each push pays for this: where only these two are to be written otherwise, at a tenth of what `quote` takes.
+    if _ESCAPED.fullmatch(path):
+        return path.replace("%", "%25").replace("@", "%40")
     return quote(path, safe=_SAFE_IN_PATHS)
