@@ -54,8 +54,13 @@ class Bench:
 
     def unless_refused(self, holds: Callable[[], object]) -> bool:
         """Wait until something holds; False when a right that was taken is missed before."""
-        wait_for(lambda: holds() or self.is_refused(), PATIENCE)
-        return bool(holds())
+
+        def outcome() -> str | None:
+            if holds():
+                return "holds"
+            return "refused" if self.is_refused() else None
+
+        return bool(wait_for(outcome, PATIENCE) == "holds")  # not asked again: what held may be over by then
 
     def ends(self, job_id: str) -> str:
         """Wait for a job's end and return how it ended; how it stands when a right is missed before."""
