@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tests.rights.files import Right
     from tests.stack.recorded import Seen
 
+TOURS = 2
+"""How often probes that others were before are done again."""
+
 TRIED = [(function, right) for function, probes in PROBES.items() for right in probes]
 
 
@@ -124,11 +127,18 @@ def test_all_that_a_function_asked_for_is_allowed(toured: Bench, function: str) 
 
 
 def test_each_partition_that_a_function_may_touch_is_one_that_it_touches(toured: Bench) -> None:
-    seen = {(one.function, one.action, key) for one in toured.record.since(0) for key in one.keys}
+    for _ in range(TOURS):
+        if _unused(toured):  # another process, or the cloud's own schedule, was before a probe: it is done again
+            for act in ALSO:
+                act(toured)
 
-    unused = [
+    assert _unused(toured) == [], "take these from the policy files, or add a probe to ALSO in tests/stack/probed.py"
+
+
+def _unused(toured: Bench) -> list[tuple[str, str, str]]:
+    seen = {(one.function, one.action, key) for one in toured.record.since(0) for key in one.keys}
+    return [
         (pattern, action, function)
         for pattern, action, function in partitions()
         if not any(of == function and did == action and like(key, pattern) for of, did, key in seen)
     ]
-    assert unused == [], "take these from the policy files, or add a probe to ALSO in tests/stack/probed.py"
