@@ -17,6 +17,10 @@ BROKEN: Final = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 fault."""
 
 
+class Lost(Exception):
+    """A connection ended before an answer began."""
+
+
 def connected(endpoint: Endpoint, timeout: float, believing: Trust) -> socket.socket:
     """Return an open connection; `timeout` seconds bound each step. Raises OSError."""
     context = believing.context() if endpoint.is_secure else None

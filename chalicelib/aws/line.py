@@ -18,7 +18,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from chalicelib.aws.connecting import BROKEN, CONNECT_TIMEOUT, connected
+from chalicelib.aws.connecting import BROKEN, CONNECT_TIMEOUT, Lost, connected
 from chalicelib.aws.exchange import PIECE, Answer, Garbled, written
 from chalicelib.aws.trust import Trust, trust
 
@@ -52,10 +52,6 @@ class Request(NamedTuple):
     body: bytes = b""
 
 
-class _Lost(Exception):
-    """A connection ended before an answer began."""
-
-
 class _Connection:
     """An open connection, for one request after the other; closed with whoever holds it."""
 
@@ -75,7 +71,7 @@ class _Connection:
     def exchange(self, sent: bytes, seconds: float) -> Answer:
         """Send a request and return its answer, both within so many seconds.
 
-        Raises _Lost where the connection ended before an answer began, Garbled, or OSError.
+        Raises Lost where the connection ended before an answer began, Garbled, or OSError.
         """
         ends = time.monotonic() + seconds
         opened, answer = self._socket, Answer()
@@ -89,9 +85,9 @@ class _Connection:
         except BROKEN as error:
             if answer.has_begun:
                 raise
-            raise _Lost(type(error).__name__) from None
+            raise Lost(type(error).__name__) from None
         if not answer.has_begun:
-            raise _Lost("ConnectionClosed")
+            raise Lost("ConnectionClosed")
         answer.end()
         return answer
 
@@ -141,12 +137,9 @@ class Line:
             if answer is None:
                 self.close()
                 answer = self._opened(within).exchange(sent, _least(self._read_timeout, within))
-        except Garbled as error:
+        except (Garbled, Lost, OSError) as error:
             self.close()
-            raise Unanswered(str(error)) from None
-        except (OSError, _Lost) as error:
-            self.close()
-            raise Unanswered(str(error) if isinstance(error, _Lost) else type(error).__name__) from None
+            raise unanswered(error) from None
         if not answer.is_kept:
             self.close()
         return Reply(answer.status, answer.headers, answer.body)
@@ -157,7 +150,7 @@ class Line:
             try:
                 self._opened(None)
             except OSError as error:
-                raise Unanswered(type(error).__name__) from None
+                raise unanswered(error) from None
 
     def close(self) -> None:
         """Let this thread's connection go."""
@@ -171,7 +164,7 @@ class Line:
             return None
         try:
             return connection.exchange(sent, _least(self._read_timeout, within))
-        except _Lost:
+        except Lost:
             return None
 
     def _opened(self, within: float | None) -> _Connection:
@@ -182,3 +175,8 @@ class Line:
 
 def _least(own: float, within: float | None) -> float:
     return own if within is None else max(min(own, within), 0.001)
+
+
+def unanswered(error: Exception) -> Unanswered:
+    """Return what a failed exchange is to who asked: said in our own words, or by the name of the system's error."""
+    return Unanswered(str(error) if isinstance(error, Lost | Garbled) else type(error).__name__)

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from chalicelib.aws.connecting import CONNECT_TIMEOUT, connected
+from chalicelib.aws.connecting import CONNECT_TIMEOUT, Lost, connected
 from chalicelib.aws.exchange import Garbled, written
-from chalicelib.aws.line import Reply, Request, Unanswered
+from chalicelib.aws.line import Reply, Request, Unanswered, unanswered
 from chalicelib.aws.loop import Loop
 from chalicelib.aws.trust import Trust, trust
-from chalicelib.aws.wire import Lost, Wire
+from chalicelib.aws.wire import Wire
 
 if TYPE_CHECKING:
     import socket
@@ -255,7 +255,7 @@ class Switchboard:
         if isinstance(error, Lost) and connection.is_kept:
             self._again.append(call)  # a fresh one sends it once more, and is not forgiven
         else:
-            call.done(Unanswered(str(error) if isinstance(error, Lost | Garbled) else type(error).__name__))
+            call.done(unanswered(error))
         self._open_more()
 
     def _leave(self, connection: _Connection) -> None:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from chalicelib.aws.connecting import BROKEN
+from chalicelib.aws.connecting import BROKEN, Lost
 from chalicelib.aws.exchange import PIECE, Answer
 
 if TYPE_CHECKING:
     import socket
-
-
-class Lost(Exception):
-    """The connection ended before an answer began."""
 
 
 class Wire:
