@@ -18,29 +18,34 @@ from chalice.app import Chalice, Request, Response
 
 from chalicelib import log
 from chalicelib.config import QUEUE_ARN_AT_IMPORT, STREAM_ARN_AT_IMPORT, USAGE_PLANS_AT_IMPORT
-from chalicelib.errors import CloakroomError, Misconfigured, Unauthorized
-from chalicelib.model import names
-from chalicelib.model.audit import who_of
-from chalicelib.model.job import Job, age_ms
-from chalicelib.model.overdue import SWEEP_RUN
-from chalicelib.web import answers, cors
 from chalicelib.web.authorizing import hear_all
 from chalicelib.web.problems import answered, settled
-from chalicelib.web.requests import (
-    NDJSON,
-    Query,
-    allow,
-    caller_of,
-    check_head,
-    group_name,
-    identifier,
-    json_body,
-    media_type,
-    provider_name,
-    raw_body,
-    revocation_id,
-)
 from chalicelib.wiring import initialise, system, wired
+
+HAS_ROUTES = initialise.function() in {None, "app"}
+"""Whether this process has them: the API's function, and whoever packages, tests or serves the app. To the other
+functions they would be a twentieth of a cold start."""
+
+if HAS_ROUTES:
+    from chalicelib.errors import CloakroomError, Misconfigured, Unauthorized
+    from chalicelib.model import names
+    from chalicelib.model.audit import who_of
+    from chalicelib.model.job import Job, age_ms
+    from chalicelib.web import answers, cors
+    from chalicelib.web.requests import (
+        NDJSON,
+        Query,
+        allow,
+        caller_of,
+        check_head,
+        group_name,
+        identifier,
+        json_body,
+        media_type,
+        provider_name,
+        raw_body,
+        revocation_id,
+    )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,20 +66,6 @@ app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.api.binary_types = []
 # Chalice's own exception log quotes messages, which may quote what a caller sent; ours (chalicelib.log) does not.
 app.log.disabled = True
-
-
-def recorded(view: Callable[..., Response]) -> Callable[..., Response]:
-    """Write down for the audit what a view refuses, before the refusal leaves."""
-
-    @functools.wraps(view)
-    def wrapped(**parameters: str) -> Response:
-        try:
-            return view(**parameters)
-        except CloakroomError as error:
-            _record(error)
-            raise
-
-    return wrapped
 
 
 # Who may do what ---------------------------------------------------------------------------------------
@@ -101,9 +92,36 @@ def authorize(request: Any) -> dict[str, Any]:
 # Routes --------------------------------------------------------------------------------------------------
 
 
-@app.route("/tokens", methods=["POST"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+def route(method: str, path: str, *, is_open: bool = False) -> Callable[[Callable[..., Response]], object]:
+    """Have a view answer, to callers that the authorizer lets through or (`is_open`) to anybody.
+
+    What it raises becomes a problem document, and what it refuses a caller stands in the audit.
+    """
+
+    def register(view: Callable[..., Response]) -> object:
+        if not HAS_ROUTES:
+            return view
+        whole, authorizer = (answered(view), None) if is_open else (answered(recorded(view)), authorize)
+        return app.route(path, methods=[method], authorizer=authorizer, content_types=ANY)(whole)
+
+    return register
+
+
+def recorded(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Write down for the audit what a view refuses, before the refusal leaves."""
+
+    @functools.wraps(view)
+    def wrapped(**parameters: str) -> Response:
+        try:
+            return view(**parameters)
+        except CloakroomError as error:
+            _record(error)
+            raise
+
+    return wrapped
+
+
+@route("POST", "/tokens")
 def hand_in_token() -> Response:
     """Take a token in: 202 after one durable write."""
     from chalicelib.intake.reading import read_hand_in, read_idempotency_key  # noqa: PLC0415
@@ -117,9 +135,7 @@ def hand_in_token() -> Response:
     return answers.accepted(job, receipt)
 
 
-@app.route("/tokens/{token_id}", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/tokens/{token_id}")
 def show_token(token_id: str) -> Response:
     """Show a token's record."""
     caller, _ = _asked()
@@ -128,18 +144,14 @@ def show_token(token_id: str) -> Response:
     return answers.record(token, system.now())
 
 
-@app.route("/tokens/{token_id}/secret", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/tokens/{token_id}/secret")
 def collect_token(token_id: str) -> Response:
     """Hand a token out, good for `min_ttl` more seconds, or say that it is being refreshed."""
     caller, query = _asked("min_ttl")
     return _collected(wired.counter.secret(caller, identifier(token_id), min_ttl=query.min_ttl()))
 
 
-@app.route("/tokens/{token_id}/refresh", methods=["POST"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("POST", "/tokens/{token_id}/refresh")
 def refresh_token(token_id: str) -> Response:
     """Have a token refreshed now."""
     caller, _ = _asked()
@@ -148,9 +160,7 @@ def refresh_token(token_id: str) -> Response:
     return answers.accepted(job)
 
 
-@app.route("/tokens/{token_id}/rejected", methods=["POST"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("POST", "/tokens/{token_id}/rejected")
 def report_rejected(token_id: str) -> Response:
     """Take a consumer's word that the provider refused a generation of a token."""
     from chalicelib.intake.reading import read_rejected  # noqa: PLC0415
@@ -162,9 +172,7 @@ def report_rejected(token_id: str) -> Response:
     return answers.accepted(job) if job else answers.record(token, system.now())
 
 
-@app.route("/tokens/{token_id}", methods=["DELETE"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("DELETE", "/tokens/{token_id}")
 def delete_token(token_id: str) -> Response:
     """Take a token from its readers at once; a job does the rest."""
     caller, _ = _asked()
@@ -173,9 +181,7 @@ def delete_token(token_id: str) -> Response:
     return answers.accepted(job)
 
 
-@app.route("/subjects/{subject}/tokens", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/subjects/{subject}/tokens")
 def list_subject_tokens(subject: str) -> Response:
     """List a subject's newest tokens, one a provider."""
     caller, query = _asked("environment", "domain", "limit", "cursor")
@@ -184,9 +190,7 @@ def list_subject_tokens(subject: str) -> Response:
     return answers.page(tokens, after, system.now())
 
 
-@app.route("/subjects/{subject}/tokens/{provider}", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/subjects/{subject}/tokens/{provider}")
 def show_subject_token(subject: str, provider: str) -> Response:
     """Show the record of a subject's newest token of a provider."""
     caller, query = _asked("environment", "domain")
@@ -195,9 +199,7 @@ def show_subject_token(subject: str, provider: str) -> Response:
     return answers.record(token, system.now())
 
 
-@app.route("/subjects/{subject}/tokens/{provider}/secret", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/subjects/{subject}/tokens/{provider}/secret")
 def collect_subject_token(subject: str, provider: str) -> Response:
     """Hand out a subject's newest token of a provider."""
     caller, query = _asked("environment", "domain", "min_ttl")
@@ -205,25 +207,19 @@ def collect_subject_token(subject: str, provider: str) -> Response:
     return _collected(wired.counter.current_secret(caller, place, min_ttl=query.min_ttl()))
 
 
-@app.route("/jobs", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/jobs")
 def list_jobs() -> Response:
     """List jobs, newest first."""
     return _jobs(*_asked("subject", *LISTING))
 
 
-@app.route("/subjects/{subject}/jobs", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/subjects/{subject}/jobs")
 def list_subject_jobs(subject: str) -> Response:
     """List the jobs about a subject, newest first."""
     return _jobs(*_asked(*LISTING), subject)
 
 
-@app.route("/jobs/{job_id}", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/jobs/{job_id}")
 def show_job(job_id: str) -> Response:
     """Show a job."""
     caller, _ = _asked()
@@ -232,9 +228,7 @@ def show_job(job_id: str) -> Response:
     return answers.job(job)
 
 
-@app.route("/jobs/{job_id}/cancel", methods=["POST"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("POST", "/jobs/{job_id}/cancel")
 def cancel_job(job_id: str) -> Response:
     """Stop an open job before its next step."""
     caller, _ = _asked()
@@ -243,9 +237,7 @@ def cancel_job(job_id: str) -> Response:
     return answers.accepted(job)
 
 
-@app.route("/jobs/{job_id}/retry", methods=["POST"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("POST", "/jobs/{job_id}/retry")
 def retry_job(job_id: str) -> Response:
     """Send a failed job round again."""
     caller, _ = _asked()
@@ -254,9 +246,7 @@ def retry_job(job_id: str) -> Response:
     return answers.accepted(job)
 
 
-@app.route("/uploads", methods=["POST"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("POST", "/uploads")
 def make_upload() -> Response:
     """Give an address that one file of tokens may be sent to, within 15 minutes."""
     caller, _ = _asked()
@@ -265,9 +255,7 @@ def make_upload() -> Response:
     return answers.upload(upload)
 
 
-@app.route("/imports", methods=["POST"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("POST", "/imports")
 def import_tokens() -> Response:
     """Take many tokens in, a line each: 202 once the lines and their job are stored."""
     from chalicelib.intake.reading import read_idempotency_key, read_import  # noqa: PLC0415
@@ -285,9 +273,7 @@ def import_tokens() -> Response:
     return answers.accepted(job)
 
 
-@app.route("/imports/{job_id}/refusals", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/imports/{job_id}/refusals")
 def list_refusals(job_id: str) -> Response:
     """List an import's refused lines, with reasons."""
     caller, query = _asked("limit", "cursor")
@@ -297,9 +283,7 @@ def list_refusals(job_id: str) -> Response:
     return answers.refusals(refusals, last)
 
 
-@app.route("/receipts/jwks.json", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/receipts/jwks.json")
 def show_receipt_keys() -> Response:
     """Show the public keys that verify a domain's receipts."""
     caller, query = _asked("environment", "domain")
@@ -309,9 +293,7 @@ def show_receipt_keys() -> Response:
     return answers.receipt_keys(keys)
 
 
-@app.route("/receipts/verify", methods=["POST"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("POST", "/receipts/verify")
 def verify_receipt() -> Response:
     """Tell whether a receipt is ours, and of the body that comes with it."""
     from chalicelib.intake.reading import read_verify  # noqa: PLC0415
@@ -323,9 +305,7 @@ def verify_receipt() -> Response:
     return answers.verdict(verdict)
 
 
-@app.route("/tickets", methods=["POST"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("POST", "/tickets")
 def issue_ticket() -> Response:
     """Give a ticket that opens the WebSocket once, within 60 seconds."""
     from chalicelib.intake.reading import read_ticket  # noqa: PLC0415
@@ -340,9 +320,7 @@ def issue_ticket() -> Response:
     return answers.ticket(ticket, ends, socket)
 
 
-@app.route("/providers", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/providers")
 def list_providers() -> Response:
     """List the providers."""
     caller, query = _asked("limit", "cursor")
@@ -351,9 +329,7 @@ def list_providers() -> Response:
     return answers.providers(providers, after)
 
 
-@app.route("/providers/{name}", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/providers/{name}")
 def show_provider(name: str) -> Response:
     """Show a provider; never its credential."""
     caller, _ = _asked()
@@ -362,9 +338,7 @@ def show_provider(name: str) -> Response:
     return answers.provider(provider)
 
 
-@app.route("/providers/{name}", methods=["PUT"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("PUT", "/providers/{name}")
 def put_provider(name: str) -> Response:
     """Set a provider up, or put it in place of the one before."""
     from chalicelib.intake.reading import read_provider  # noqa: PLC0415
@@ -377,9 +351,7 @@ def put_provider(name: str) -> Response:
     return answers.provider(provider)
 
 
-@app.route("/providers/{name}", methods=["DELETE"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("DELETE", "/providers/{name}")
 def delete_provider(name: str) -> Response:
     """Take a provider away with its credential; its tokens stay, and are not refreshed any more."""
     caller, _ = _asked()
@@ -389,9 +361,7 @@ def delete_provider(name: str) -> Response:
     return answers.provider(provider)
 
 
-@app.route("/policies", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/policies")
 def list_policies() -> Response:
     """List the groups' policies."""
     _, query = _asked("limit", "cursor")
@@ -400,9 +370,7 @@ def list_policies() -> Response:
     return answers.policies(policies, after)
 
 
-@app.route("/policies/{group}", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/policies/{group}")
 def show_policy(group: str) -> Response:
     """Show a group's policy."""
     _asked()
@@ -411,9 +379,7 @@ def show_policy(group: str) -> Response:
     return answers.policy(record)
 
 
-@app.route("/policies/{group}", methods=["PUT"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("PUT", "/policies/{group}")
 def put_policy(group: str) -> Response:
     """Give a group its policy, or put it in place of the one before."""
     from chalicelib.intake.reading import read_policy  # noqa: PLC0415
@@ -426,9 +392,7 @@ def put_policy(group: str) -> Response:
     return answers.policy(record)
 
 
-@app.route("/policies/{group}", methods=["DELETE"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("DELETE", "/policies/{group}")
 def delete_policy(group: str) -> Response:
     """Take a group's policy away: the group may do nothing from then on."""
     caller, _ = _asked()
@@ -438,9 +402,7 @@ def delete_policy(group: str) -> Response:
     return answers.policy(record)
 
 
-@app.route("/revocations", methods=["POST"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("POST", "/revocations")
 def revoke_access() -> Response:
     """End the access of a principal or of one bearer within 5 seconds, whatever the gateway keeps."""
     from chalicelib.intake.reading import read_revocation  # noqa: PLC0415
@@ -453,9 +415,7 @@ def revoke_access() -> Response:
     return answers.revoked(revocation)
 
 
-@app.route("/revocations", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/revocations")
 def list_revocations() -> Response:
     """List whose access was ended, and by whom."""
     _, query = _asked("limit", "cursor")
@@ -464,9 +424,7 @@ def list_revocations() -> Response:
     return answers.revocations(found, after)
 
 
-@app.route("/revocations/{revocation}", methods=["DELETE"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("DELETE", "/revocations/{revocation}")
 def lift_revocation(revocation: str) -> Response:
     """Give access back."""
     caller, _ = _asked()
@@ -476,9 +434,7 @@ def lift_revocation(revocation: str) -> Response:
     return answers.revocation(lifted)
 
 
-@app.route("/authz/explain", methods=["POST"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("POST", "/authz/explain")
 def explain_access() -> Response:
     """Tell why a request of somebody's is answered as it is: at which stage, by which policy."""
     from chalicelib.intake.explaining import read_explain  # noqa: PLC0415
@@ -492,9 +448,7 @@ def explain_access() -> Response:
     return answers.explanation(found)
 
 
-@app.route("/audit", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/audit")
 def list_audit() -> Response:
     """List who did what with which token, latest first."""
     from chalicelib.web.times import window_of  # noqa: PLC0415
@@ -506,9 +460,7 @@ def list_audit() -> Response:
     return answers.audit(found, window, last)
 
 
-@app.route("/audit/reconcile", methods=["GET"], authorizer=authorize, content_types=ANY)
-@answered
-@recorded
+@route("GET", "/audit/reconcile")
 def reconcile() -> Response:
     """Prove of each accepted token that it is live or ended once."""
     from chalicelib.web.times import going_of  # noqa: PLC0415
@@ -519,8 +471,7 @@ def reconcile() -> Response:
     return answers.reconciled(found)
 
 
-@app.route("/health", methods=["GET"], content_types=ANY)
-@answered
+@route("GET", "/health", is_open=True)
 def health() -> Response:
     """Tell whether tokens can be taken in and handed out: whether the table answers."""
     _begin()
@@ -529,8 +480,7 @@ def health() -> Response:
     return answers.ok({"status": "ok", "checks": {"table": "ok"}})
 
 
-@app.route("/openapi.json", methods=["GET"], content_types=ANY)
-@answered
+@route("GET", "/openapi.json", is_open=True)
 def openapi() -> Response:
     """Serve the contract."""
     from chalicelib.web.openapi import document  # noqa: PLC0415
@@ -600,6 +550,8 @@ def work(event: Any) -> dict[str, Any]:
 def sweep(event: Any) -> dict[str, int]:
     """Look after open jobs that are overdue: send them round again, or end them."""
     log.begin(function="sweep", request_id=_invocation(event))
+    from chalicelib.model.overdue import SWEEP_RUN  # noqa: PLC0415
+
     return wired.sweep.run(until=system.now() + SWEEP_RUN)
 
 
@@ -607,6 +559,8 @@ def sweep(event: Any) -> dict[str, int]:
 def refresh_due(event: Any) -> dict[str, int]:
     """Begin the refreshes that are due."""
     log.begin(function="refresh_due", request_id=_invocation(event))
+    from chalicelib.model.overdue import SWEEP_RUN  # noqa: PLC0415
+
     return wired.schedule.run(until=system.now() + SWEEP_RUN)
 
 

@@ -7,20 +7,24 @@ import re
 from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from jwt import PyJWS
-from jwt.exceptions import InvalidAlgorithmError, InvalidKeyError, InvalidSignatureError, PyJWTError
 from msgspec import Struct, field
 
 from chalicelib.admit.claims import Fault, optional_text
 from chalicelib.admit.issuer import ALGORITHMS
 from chalicelib.admit.jwks import KeysUnavailable
+from chalicelib.admit.pyjwt import (
+    InvalidAlgorithmError,
+    InvalidKeyError,
+    InvalidSignatureError,
+    PyJWS,
+    PyJWTError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from jwt import PyJWK
-
     from chalicelib.admit.issuer import Issuer
+    from chalicelib.admit.pyjwt import PyJWK
 
 TOKEN_BYTES: Final = 8192
 LEEWAY: Final = 5

@@ -19,8 +19,7 @@ from chalicelib.outbound.http import Outside
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jwt import PyJWK
-
+    from chalicelib.admit.pyjwt import PyJWK
     from chalicelib.outbound.cache import Shelf
 
 

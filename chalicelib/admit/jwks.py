@@ -26,10 +26,9 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt import PyJWK
-from jwt.exceptions import PyJWTError
 
 from chalicelib.admit.issuer import ALGORITHMS
+from chalicelib.admit.pyjwt import PyJWK, PyJWTError
 from chalicelib.errors import CloakroomError
 from chalicelib.model.cached import Terms
 from chalicelib.model.clock import SECOND

@@ -6,8 +6,7 @@ import os
 import time
 from base64 import b64decode
 from functools import lru_cache
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from chalicelib.aws.json_service import TRIES, JsonService, Refused
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
 
     from chalicelib.aws.endpoints import Endpoint, Surroundings
     from chalicelib.aws.line import Reply
+
+_REFUSED: Final = 400
+"""And all statuses above."""
 
 
 class DynamoDb:
@@ -148,7 +150,7 @@ class Sockets:
     @staticmethod
     def check(reply: Reply) -> None:
         """Read an answer. Raises Refused."""
-        if reply.status >= HTTPStatus.BAD_REQUEST:
+        if reply.status >= _REFUSED:
             code = reply.headers.get("x-amzn-errortype", "").partition(":")[0] or str(reply.status)
             raise Refused({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": reply.status}})
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 import zlib
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -41,6 +40,10 @@ THROTTLED: Final = frozenset(
     }
 )
 """What botocore's standard retries take for a throttle, of these services."""
+
+# `http` with its names of statuses is a hundredth of a cold start.
+_OK: Final = 200
+_THEIR_FAULT: Final = 500
 
 _ENCODER: Final = msgspec.json.Encoder()
 """Bytes become base64. A tenth of `json`'s time, which is 20 us of a put."""
@@ -113,7 +116,7 @@ class JsonService:
         check = reply.headers.get("x-amz-crc32")
         if check is not None and int(check) != zlib.crc32(reply.body):
             raise Unanswered("the answer was altered on its way")
-        if reply.status == HTTPStatus.OK:
+        if reply.status == _OK:
             return _object(reply.body)
         raise Refused(_response(reply.status, reply.body))
 
@@ -130,7 +133,7 @@ class JsonService:
 
 def _is_transient(refused: Refused) -> bool:
     status = refused.response["ResponseMetadata"]["HTTPStatusCode"]
-    return bool(status >= HTTPStatus.INTERNAL_SERVER_ERROR or refused.response["Error"]["Code"] in THROTTLED)
+    return bool(status >= _THEIR_FAULT or refused.response["Error"]["Code"] in THROTTLED)
 
 
 def _response(status: int, body: bytes) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.aws.errors import answered, named
 from chalicelib.notify.tell import GoneAway, NotDelivered
@@ -13,6 +12,8 @@ if TYPE_CHECKING:
     from chalicelib.errors import CloakroomError
 
 _GONE = frozenset({"GoneException", "410"})
+_TOO_MANY: Final = 429
+_THEIR_FAULT: Final = 500
 PAUSE = 0.05
 """Seconds before the one repetition of a post that API Gateway turned away for lack of capacity."""
 
@@ -59,5 +60,5 @@ def understood(error: Exception) -> CloakroomError:
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _GONE:
         return GoneAway()
-    is_full = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+    is_full = status >= _THEIR_FAULT or status == _TOO_MANY
     return (Overloaded if is_full else NotDelivered)(f"@connections answered {code}")

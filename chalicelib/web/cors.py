@@ -7,7 +7,6 @@ infrastructure/template.json.
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from chalice.app import Response
@@ -52,4 +51,4 @@ def preflight(origin: str | None, listed: Collection[str], methods: Iterable[str
         "Access-Control-Allow-Headers": ", ".join(REQUEST_HEADERS),
         "Access-Control-Max-Age": str(MAX_AGE),
     }
-    return Response(body="", status_code=HTTPStatus.NO_CONTENT, headers=headers)
+    return Response(body="", status_code=204, headers=headers)

@@ -17,19 +17,27 @@ if TYPE_CHECKING:
     from chalicelib.wiring import Wiring
 
 
+def function() -> str | None:
+    """Return which of our functions Lambda says that this is (`_HANDLER`).
+
+    None elsewhere, and where somebody's wrapper is the handler: it may call any of them.
+    """
+    module, _, name = os.environ.get("_HANDLER", "").rpartition(".")
+    return name if module == "app" and name in READY else None
+
+
 def make_ready(wired: Wiring) -> None:
-    """Make the function ready that Lambda says this is (`_HANDLER`); elsewhere, where nobody says it, nothing.
+    """Make the function ready that this is; where nobody says which, nothing.
 
     Never raises: what fails here fails again in the first event, which has an answer for it.
     """
-    function = os.environ.get("_HANDLER", "").rpartition(".")[2]
-    prepare = READY.get(function)
-    if prepare is None:
+    name = function()
+    if name is None:
         return
     try:
-        prepare(wired)
+        READY[name](wired)
     except Exception as error:  # noqa: BLE001  a function that does not start can answer nobody, nor deny
-        log.failure("function.unready", error, function=function)
+        log.failure("function.unready", error, function=name)
 
 
 def _api(wired: Wiring) -> None:
