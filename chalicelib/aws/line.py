@@ -1,4 +1,4 @@
-"""One kept-alive connection, which notices that it was closed behind its back.
+"""Kept-alive connections, each of which notices that it was closed behind its back.
 
     kept, closed meanwhile       another is opened; nothing was sent, nothing is doubled
     kept, broken while sending,  sent once more on a fresh connection: the other side may have carried out the first,
@@ -13,7 +13,6 @@ hope, not a fact.
 from __future__ import annotations
 
 import select
-import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -69,10 +68,20 @@ class _Connection:
         return not self._heard.poll(0)
 
     def exchange(self, sent: bytes, seconds: float) -> Answer:
-        """Send a request and return its answer, both within so many seconds.
+        """Send a request and return its answer, both within so many seconds. Where that fails, this is closed.
 
         Raises Lost where the connection ended before an answer began, Garbled, or OSError.
         """
+        try:
+            return self._exchanged(sent, seconds)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._close()
+
+    def _exchanged(self, sent: bytes, seconds: float) -> Answer:
         ends = time.monotonic() + seconds
         opened, answer = self._socket, Answer()
         try:
@@ -91,9 +100,6 @@ class _Connection:
         answer.end()
         return answer
 
-    def close(self) -> None:
-        self._close()
-
     def _wait_at_most(self, seconds: float) -> None:
         if seconds <= 0:
             raise TimeoutError
@@ -101,15 +107,11 @@ class _Connection:
             self._socket.settimeout(seconds)
 
 
-class _Kept(threading.local):
-    """What each thread holds: it ends with the thread, or with the line."""
-
-    def __init__(self) -> None:
-        self.connection: _Connection | None = None
-
-
 class Line:
-    """The way to one endpoint: a connection for each thread that uses it."""
+    """The way to one endpoint, for any number of threads: a connection is one thread's for as long as a request takes.
+
+    What is not in use is kept, the one that was used last for the next: as many as there ever were requests at a time.
+    """
 
     def __init__(
         self,
@@ -124,53 +126,59 @@ class Line:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._trust = believing
-        self._kept = _Kept()
+        self._kept: list[_Connection] = []
 
     def send(self, request: Request, *, within: float | None = None) -> Reply:
         """Send a request and return the answer. `within` seconds bound it, beside the line's own time-outs.
 
         Raises Unanswered; ValueError for a request that is none, before anything is sent.
         """
-        sent = written(*request)
+        sent, seconds = written(*request), _least(self._read_timeout, within)
         try:
-            answer = self._on_a_kept_one(sent, within)
-            if answer is None:
-                self.close()
-                answer = self._opened(within).exchange(sent, _least(self._read_timeout, within))
+            connection, answer = self._on_a_kept_one(sent, seconds) or self._on_a_fresh_one(sent, seconds, within)
         except (Garbled, Lost, OSError) as error:
-            self.close()
             raise unanswered(error) from None
-        if not answer.is_kept:
-            self.close()
+        if answer.is_kept:
+            self._kept.append(connection)
+        else:
+            connection.close()
         return Reply(answer.status, answer.headers, answer.body)
 
     def open(self) -> None:
-        """Connect this thread ahead, unless it is connected. Raises Unanswered."""
-        if self._kept.connection is None:
+        """Connect ahead, unless a connection is kept. Raises Unanswered."""
+        if not self._kept:
             try:
-                self._opened(None)
+                self._kept.append(self._opened(None))
             except OSError as error:
                 raise unanswered(error) from None
 
     def close(self) -> None:
-        """Let this thread's connection go."""
-        connection, self._kept.connection = self._kept.connection, None
-        if connection is not None:
+        """Let go of the connections that are kept."""
+        while (connection := self._taken()) is not None:
             connection.close()
 
-    def _on_a_kept_one(self, sent: bytes, within: float | None) -> Answer | None:
-        connection = self._kept.connection
-        if connection is None or not connection.is_silent():
-            return None
+    def _on_a_kept_one(self, sent: bytes, seconds: float) -> tuple[_Connection, Answer] | None:
+        while (connection := self._taken()) is not None:
+            if connection.is_silent():
+                try:
+                    return connection, connection.exchange(sent, seconds)
+                except Lost:
+                    return None
+            connection.close()
+        return None
+
+    def _on_a_fresh_one(self, sent: bytes, seconds: float, within: float | None) -> tuple[_Connection, Answer]:
+        connection = self._opened(within)
+        return connection, connection.exchange(sent, seconds)
+
+    def _taken(self) -> _Connection | None:
         try:
-            return connection.exchange(sent, _least(self._read_timeout, within))
-        except Lost:
+            return self._kept.pop()
+        except IndexError:
             return None
 
     def _opened(self, within: float | None) -> _Connection:
-        opened = connected(self.endpoint, _least(self._connect_timeout, within), self._trust)
-        connection = self._kept.connection = _Connection(opened)
-        return connection
+        return _Connection(connected(self.endpoint, _least(self._connect_timeout, within), self._trust))
 
 
 def _least(own: float, within: float | None) -> float:

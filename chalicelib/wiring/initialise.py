@@ -57,22 +57,27 @@ def _authorize(wired: Wiring) -> None:
 
 def _advance(wired: Wiring) -> None:
     _ = wired.advance
+    _connect(wired.table_client)
 
 
 def _notify(wired: Wiring) -> None:
     _ = wired.notify, wired.pushing_pool
+    _connect(wired.table_client)
 
 
 def _work(wired: Wiring) -> None:
     _ = wired.work
+    _connect(wired.table_client)
 
 
 def _sweep(wired: Wiring) -> None:
     _ = wired.sweep
+    _connect(wired.table_client)
 
 
 def _refresh_due(wired: Wiring) -> None:
     _ = wired.schedule
+    _connect(wired.table_client)
 
 
 def _socket(wired: Wiring) -> None:
@@ -81,7 +86,7 @@ def _socket(wired: Wiring) -> None:
 
 
 def _connect(*clients: Any) -> None:
-    """Open this thread's connection of each client of ours; boto3's opens its own when it is asked."""
+    """Open a connection of each client of ours; boto3's opens its own when it is asked."""
     for client in clients:
         if line := getattr(client, "line", None):
             line.open()

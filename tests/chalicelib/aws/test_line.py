@@ -232,7 +232,7 @@ def test_a_connection_that_was_opened_ahead_is_the_one_that_is_used() -> None:
 def test_a_connection_that_was_opened_ahead_and_closed_meanwhile_is_replaced() -> None:
     with Scripted([says(200)]) as server, closing(Line(server.endpoint)) as line:
         line.open()
-        line._kept.connection._socket.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
+        line._kept[0]._socket.shutdown(socket.SHUT_RDWR)
 
         assert line.send(ASKED).status == 200
 
@@ -276,21 +276,50 @@ def test_where_nobody_listens_nothing_is_answered() -> None:
         Line(Endpoint(is_secure=False, host="127.0.0.1", port=port)).send(ASKED)
 
 
-def test_each_thread_has_a_connection_of_its_own() -> None:
-    with Scripted([says(200) for _ in range(6)]) as server, closing(Line(server.endpoint)) as line:
+def in_a_thread(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
 
-        def twice() -> None:
-            line.send(ASKED)
-            line.send(ASKED)
-            line.close()
 
-        threads = [threading.Thread(target=twice) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(5)
+def test_threads_that_ask_at_the_same_time_have_a_connection_each() -> None:
+    everybody = threading.Barrier(3, timeout=5)
+
+    def answers_when_all_have_asked(connection: socket.socket) -> bool:
+        everybody.wait()
+        return says(200)(connection)
+
+    with Scripted([answers_when_all_have_asked] * 6) as server, closing(Line(server.endpoint)) as line:
+        for _ in range(2):
+            for thread in [in_a_thread(lambda: line.send(ASKED)) for _ in range(3)]:
+                thread.join(5)
 
     assert (server.opened, len(server.heard)) == (3, 6)
+
+
+def test_threads_that_ask_one_after_the_other_share_a_connection() -> None:
+    with Scripted([says(200), says(201), says(202)]) as server, closing(Line(server.endpoint)) as line:
+        line.open()
+        for _ in range(3):
+            in_a_thread(lambda: line.send(ASKED)).join(5)
+
+    assert (server.opened, len(server.heard)) == (1, 3)
+
+
+def test_of_several_kept_connections_those_that_were_closed_meanwhile_are_passed_over() -> None:
+    both = threading.Barrier(2, timeout=5)
+
+    def answers_both(connection: socket.socket) -> bool:
+        both.wait()
+        return says(200)(connection)
+
+    with Scripted([answers_both, answers_both, says(201)]) as server, closing(Line(server.endpoint)) as line:
+        for thread in [in_a_thread(lambda: line.send(ASKED)) for _ in range(2)]:
+            thread.join(5)
+        line._kept[-1]._socket.shutdown(socket.SHUT_RDWR)
+
+        assert line.send(ASKED).status == 201
+        assert (server.opened, len(line._kept)) == (2, 1)
 
 
 # TLS -----------------------------------------------------------------------------------------------------
