@@ -18,6 +18,7 @@ from chalice.app import Chalice, Request, Response
 
 from chalicelib import log
 from chalicelib.config import QUEUE_ARN_AT_IMPORT, STREAM_ARN_AT_IMPORT, USAGE_PLANS_AT_IMPORT
+from chalicelib.model.clock import SWEEP_RUN
 from chalicelib.web.authorizing import hear_all
 from chalicelib.web.problems import answered, settled
 from chalicelib.wiring import initialise, system, wired
@@ -550,8 +551,6 @@ def work(event: Any) -> dict[str, Any]:
 def sweep(event: Any) -> dict[str, int]:
     """Look after open jobs that are overdue: send them round again, or end them."""
     log.begin(function="sweep", request_id=_invocation(event))
-    from chalicelib.model.overdue import SWEEP_RUN  # noqa: PLC0415
-
     return wired.sweep.run(until=system.now() + SWEEP_RUN)
 
 
@@ -559,8 +558,6 @@ def sweep(event: Any) -> dict[str, int]:
 def refresh_due(event: Any) -> dict[str, int]:
     """Begin the refreshes that are due."""
     log.begin(function="refresh_due", request_id=_invocation(event))
-    from chalicelib.model.overdue import SWEEP_RUN  # noqa: PLC0415
-
     return wired.schedule.run(until=system.now() + SWEEP_RUN)
 
 
@@ -573,7 +570,7 @@ def connect(event: Any) -> None:
     """Let a browser in for its ticket, or refuse the handshake."""
     log.begin(function="connect", connection=event.connection_id)
     query = event.to_dict().get("queryStringParameters") or {}  # Chalice's event does not show the query string
-    watch = wired.sockets.join(event.connection_id, query.get("ticket"))
+    watch = wired.door.join(event.connection_id, query.get("ticket"))
     log.fact("connection.joined", principal=watch.principal, scope=watch.scope)
 
 
@@ -582,7 +579,7 @@ def connect(event: Any) -> None:
 def message(event: Any) -> None:
     """Answer what a browser says."""
     log.begin(function="message", connection=event.connection_id)
-    log.fact("connection.heard", action=wired.sockets.hear(event.connection_id, event.body))
+    log.fact("connection.heard", action=wired.hearing.hear(event.connection_id, event.body))
 
 
 @app.on_ws_disconnect(name="websocket_disconnect")
@@ -590,7 +587,7 @@ def message(event: Any) -> None:
 def disconnect(event: Any) -> None:
     """Forget a browser."""
     log.begin(function="disconnect", connection=event.connection_id)
-    left = wired.sockets.leave(event.connection_id)
+    left = wired.door.leave(event.connection_id)
     log.fact("connection.left", principal=left.watch.principal if left else None)
 
 

@@ -7,6 +7,11 @@ from datetime import UTC, datetime, timedelta
 SECOND = 1_000_000
 """Microseconds in a second."""
 
+SWEEP_PERIOD = 60 * SECOND
+"""How often the schedules run: the sweep, and the look for refreshes that are due."""
+SWEEP_RUN = 45 * SECOND
+"""How long one run takes at the most; what it leaves is the next one's. The function may take 60 s."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

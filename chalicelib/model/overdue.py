@@ -12,11 +12,6 @@ from chalicelib.model.job import Status, due
 if TYPE_CHECKING:
     from chalicelib.model.job import Job
 
-SWEEP_PERIOD = 60 * SECOND
-
-SWEEP_RUN = 45 * SECOND
-"""How long one run of the sweep takes at the most; what it leaves is the next one's. The function may take 60 s."""
-
 RESEND = 300 * SECOND
 """How long a job that was sent again may wait in the queue before it is sent once more: a backlog must not double
 itself every minute."""

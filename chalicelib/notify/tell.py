@@ -12,16 +12,17 @@ from chalicelib.model import notice
 from chalicelib.model.change import JobChange, Joined, Revoked
 from chalicelib.model.clock import SECOND
 from chalicelib.model.watch import HANDSHAKE_SECONDS, persons_of
+from chalicelib.notify.lasting import fault_of
 from chalicelib.notify.talks import Aside, End, Say, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Executor
 
-    from chalicelib.model.access import Access
     from chalicelib.model.change import News
     from chalicelib.model.job import Job
     from chalicelib.model.watch import Connection, Watch
+    from chalicelib.notify.lasting import Known
     from chalicelib.notify.talks import Talk, Talks
 
 HANDSHAKE_TRIES = 10
@@ -70,28 +71,6 @@ class OpenJobs(Protocol):
 
     def heard_by(self, watch: Watch, *, limit: int) -> tuple[list[Job], bool]:
         """Return those that a watch may hear of, and whether there are more than `limit`."""
-
-
-class Known(Protocol):
-    """What this process knows of revocations; threads ask it side by side."""
-
-    def current(self) -> Access:
-        """Raise AccessUnknown."""
-
-    def since(self, moment: int) -> Access:
-        """Return what the table said then or later. Raise AccessUnknown."""
-
-
-def fault_of(connection: Connection, known: Known, now: int) -> str | None:
-    """Return why a connection is over, as a code; None while it lasts. Raises AccessUnknown.
-
-    Policies change: another epoch than the ticket's ends it. But it is ours that may be the older one, of a time before
-    it joined: then the table is asked.
-    """
-    fault = connection.watch.fault(known.current(), now)
-    if fault != "policies_changed":
-        return fault
-    return connection.watch.fault(known.since(connection.since), now)
 
 
 class Teller(Struct, frozen=True, kw_only=True):

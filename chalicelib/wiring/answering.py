@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from chalicelib.intake.providers import Registrar
     from chalicelib.intake.receipts import Notary
     from chalicelib.intake.revocations import Warden
-    from chalicelib.notify.sockets import Sockets, Usher
+    from chalicelib.notify.door import Door, Usher
+    from chalicelib.notify.hearing import Hearing
     from chalicelib.outbound.cache import Shelf
     from chalicelib.renew.begin import Refresher
     from chalicelib.renew.providers import KnownProviders
@@ -211,17 +212,29 @@ class Answering(Stores):
     @cached_property
     def usher(self) -> Usher:
         """Gives tickets out."""
-        from chalicelib.notify.sockets import Usher  # noqa: PLC0415
+        from chalicelib.notify.door import Usher  # noqa: PLC0415
 
         return Usher(tickets=self.tickets, jobs=self.jobs, now=system.now, new_ticket=system.new_ticket)
 
     @cached_property
-    def sockets(self) -> Sockets:
-        """Lets connections in, answers them, lets them go."""
-        from chalicelib.notify.sockets import Sockets  # noqa: PLC0415
+    def door(self) -> Door:
+        """Lets connections in, and lets them go."""
+        from chalicelib.notify.door import Door  # noqa: PLC0415
 
-        return Sockets(
+        return Door(
             tickets=self.tickets,
+            registry=self.connections,
+            known=self.known_access,
+            now=system.now,
+            fact=log.fact,
+        )
+
+    @cached_property
+    def hearing(self) -> Hearing:
+        """Answers what connections say."""
+        from chalicelib.notify.hearing import Hearing  # noqa: PLC0415
+
+        return Hearing(
             registry=self.connections,
             open_jobs=self.open_jobs,
             known=self.known_access,

@@ -80,8 +80,13 @@ def _refresh_due(wired: Wiring) -> None:
     _connect(wired.table_client)
 
 
-def _socket(wired: Wiring) -> None:
-    _ = wired.sockets
+def _door(wired: Wiring) -> None:
+    _ = wired.door
+    _connect(wired.table_client)
+
+
+def _hearing(wired: Wiring) -> None:
+    _ = wired.hearing
     _connect(wired.table_client)
 
 
@@ -100,8 +105,8 @@ READY: Final[Mapping[str, Callable[[Wiring], None]]] = {
     "work": _work,
     "sweep": _sweep,
     "refresh_due": _refresh_due,
-    "connect": _socket,
-    "message": _socket,
-    "disconnect": _socket,
+    "connect": _door,
+    "message": _hearing,
+    "disconnect": _door,
 }
 """By the name behind `app.` of a function's handler."""

@@ -9,7 +9,7 @@ from chalicelib.intake import bodies
 from chalicelib.intake.reading import LONGEST_IDEMPOTENCY_KEY
 from chalicelib.model.imports import MOST_LINES
 from chalicelib.model.listing import LONGEST_CURSOR
-from chalicelib.notify.sockets import LONGEST_MESSAGE
+from chalicelib.notify.hearing import LONGEST_MESSAGE
 from chalicelib.web.requests import LARGEST_HEAD, LARGEST_PAGE
 from tests.guards.project import README, TEMPLATE
 

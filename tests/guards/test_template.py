@@ -13,9 +13,8 @@ from chalice.app import ScheduledEventConfig, SQSEventConfig
 from app import app
 from chalicelib.admit.issuers import SETTING_BYTES, read_issuers, short_form
 from chalicelib.config import SETTINGS, STREAM_ARN_AT_IMPORT
-from chalicelib.model.clock import SECOND
+from chalicelib.model.clock import SECOND, SWEEP_PERIOD, SWEEP_RUN
 from chalicelib.model.job import LEASE, Status
-from chalicelib.model.overdue import SWEEP_PERIOD, SWEEP_RUN
 from chalicelib.store.attributes import to_attributes
 from chalicelib.store.connections import watch_attributes
 from chalicelib.store.items import current_to_item, deposit_to_item, job_from_item, job_to_item

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.model.clock import SECOND
+from chalicelib.model.clock import SECOND, SWEEP_PERIOD, SWEEP_RUN
 from chalicelib.model.job import BUDGETS, DISPATCH_GRACE, LEASE, Type
-from chalicelib.model.overdue import RESEND, SWEEP_PERIOD, SWEEP_RUN
+from chalicelib.model.overdue import RESEND
 from chalicelib.model.retry import FIRST_BACKOFF
 from chalicelib.seal.keyring import Keyring
 from chalicelib.seal.kms import KmsWrapper

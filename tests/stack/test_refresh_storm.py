@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.errors import NeedsReauth
-from chalicelib.model.clock import SECOND
+from chalicelib.model.clock import SECOND, SWEEP_PERIOD, SWEEP_RUN
 from chalicelib.model.job import DISPATCH_GRACE, LEASE, Job, Status
-from chalicelib.model.overdue import SWEEP_PERIOD, SWEEP_RUN
 from tests.stack.figures import show
 from tests.stack.figures import table as as_table
 from tests.stack.storm import storm

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.model.clock import SECOND
+from chalicelib.model.clock import SECOND, SWEEP_PERIOD, SWEEP_RUN
 from chalicelib.model.job import DISPATCH_GRACE, LEASE, Job, Status, Type, errand
-from chalicelib.model.overdue import SWEEP_PERIOD, SWEEP_RUN
 from chalicelib.seal.envelope import key_version
 from chalicelib.seal.keyring import SETTLED, Keyring
 from chalicelib.seal.kms import KmsWrapper

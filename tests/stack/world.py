@@ -15,9 +15,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.model.clock import SECOND
+from chalicelib.model.clock import SECOND, SWEEP_PERIOD
 from chalicelib.model.job import Status
-from chalicelib.model.overdue import SWEEP_PERIOD
 from chalicelib.store import keys
 from chalicelib.store.items import history_of
 from chalicelib.store.jobs import Jobs

@@ -122,7 +122,7 @@ def test_without_a_detail_the_docstring_is_the_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in every_error() if status_of(kind.__new__(kind)) is HTTPStatus.INTERNAL_SERVER_ERROR]
+    "kind", [kind for kind in every_error() if status_of(kind.__new__(kind)) == HTTPStatus.INTERNAL_SERVER_ERROR]
 )
 def test_our_own_failures_say_nothing_of_our_inside(kind: type[CloakroomError]) -> None:
     error = kind.__new__(kind)

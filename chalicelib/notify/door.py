@@ -1,17 +1,15 @@
-"""What happens on a socket: tickets, joining, messages, leaving."""
+"""Who is let in: tickets, joining, leaving."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from chalicelib.errors import BadTicket, CloakroomError, NotFound
-from chalicelib.model import notice
+from chalicelib.errors import BadTicket, NotFound
 from chalicelib.model.limits import EVERYTHING
 from chalicelib.model.watch import Connection, Scope, Watch
-from chalicelib.notify.tell import fault_of
+from chalicelib.notify.lasting import fault_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +17,8 @@ if TYPE_CHECKING:
     from chalicelib.model.caller import Caller
     from chalicelib.model.job import Job
     from chalicelib.model.limits import Reach
-    from chalicelib.notify.tell import HangUp, Known, OpenJobs, Post
+    from chalicelib.notify.lasting import Known
 
-LONGEST_MESSAGE = 4_096
 LONGEST_TICKET = 128
 
 
@@ -43,12 +40,6 @@ class Registry(Protocol):
 
     def leave(self, connection_id: str) -> Connection | None:
         """Forget one."""
-
-    def find(self, connection_id: str) -> Connection | None:
-        """Return one."""
-
-    def forget(self, connection: Connection) -> None:
-        """Forget one that was found."""
 
 
 class Jobs(Protocol):
@@ -103,15 +94,12 @@ class Usher(Struct, frozen=True, kw_only=True):
         )
 
 
-class Sockets(Struct, frozen=True, kw_only=True):
-    """The verbs of the WebSocket handlers."""
+class Door(Struct, frozen=True, kw_only=True):
+    """The verbs of connecting and disconnecting."""
 
     tickets: Tickets
     registry: Registry
-    open_jobs: OpenJobs
     known: Known
-    post: Post
-    hang_up: HangUp
     now: Callable[[], int]
     fact: Callable[..., None]
 
@@ -132,41 +120,6 @@ class Sockets(Struct, frozen=True, kw_only=True):
         """Forget a connection."""
         return self.registry.leave(connection_id)
 
-    def hear(self, connection_id: str, text: str | None) -> str:
-        """Answer a client's message on its socket and return what it asked for.
-
-        `{"action": "snapshot"}` sends what is open, `{"action": "ping"}` a pong, anything else an error. Who was
-        revoked, or whose bearer has expired, is answered nothing: the socket is closed. Raises AccessUnknown.
-        """
-        action = _action(text)
-        connection = self.registry.find(connection_id)
-        if connection is None:
-            self.post(
-                connection_id, notice.fault("not_joined", "This connection is not known any more. Connect again.")
-            )
-        elif (fault := fault_of(connection, self.known, self.now())) is not None:
-            self._close(connection, fault)
-        else:
-            self.post(connection_id, self._reply(action, connection.watch))
-        return action
-
-    def _reply(self, action: str, watch: Watch) -> bytes:
-        match action:
-            case "ping":
-                return notice.pong()
-            case "snapshot":
-                jobs, more = self.open_jobs.heard_by(watch, limit=notice.MOST_JOBS)
-                return notice.snapshot(jobs, more=more, now=self.now())
-        return notice.fault("unknown_action", 'Send {"action": "snapshot"} or {"action": "ping"}.')
-
-    def _close(self, connection: Connection, fault: str) -> None:
-        try:
-            self.hang_up(connection.id)
-        except CloakroomError as error:  # forgotten all the same, it hears nothing more
-            self.fact("connection.not_closed", connection=connection.id, code=error.code)
-        self.registry.forget(connection)
-        self.fact("connection.ended", connection=connection.id, code=fault, principal=connection.watch.principal)
-
 
 def _within(caller: Caller, *others: Caller) -> tuple[Reach, ...]:
     """Return what a watch is limited to: the ticket's own limits, and those of what it shows where it may show any.
@@ -175,15 +128,3 @@ def _within(caller: Caller, *others: Caller) -> tuple[Reach, ...]:
     """
     reaches = (one.kept_reach() for one in (caller, *others) if one.reach.any_of)
     return tuple(dict.fromkeys(reach for reach in reaches if reach != EVERYTHING))
-
-
-def _action(text: str | None) -> str:
-    """Return the known action that a message asks for, or `unknown`."""
-    if not text or len(text) > LONGEST_MESSAGE:
-        return "unknown"
-    try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
-        return "unknown"
-    action = message.get("action") if isinstance(message, dict) else None
-    return action if action in ("ping", "snapshot") else "unknown"
