@@ -90,7 +90,7 @@ class Behind(Answering):
             refresh=self.refresh,
             revoke=self.revocation,
             settle=self.settling,
-            reseal=self.reseal,
+            reseal=lambda job: self.reseal(job),  # noqa: PLW0108  rare, and a price of its own
             importing=lambda job: self.importing(job),  # noqa: PLW0108  its threads and S3 are an import's price alone
             now=system.now,
             chance=system.chance,
