@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -31,14 +31,27 @@ class Context:
 """
 
 
+# Lambda's own: AWS's runtime interface client is the program that imports a handler and hands it events.
+_RUNTIME = "import awslambdaric.bootstrap\n"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """A function as it is deployed: its handler, where its modules are, its environment."""
+    """A function as it is deployed: its handler, where its modules are, its environment.
+
+    With `runtime` the interpreter has loaded before what Lambda's own has; without, it is bare.
+    """
 
     module: str
     handler: str
     path: Sequence[Path]
     environment: Mapping[str, str]
+    runtime: bool = False
+
+
+def in_runtime(function: Function) -> Function:
+    """Return the same function, in Lambda's own runtime."""
+    return replace(function, runtime=True)
 
 
 def ours(handler: str, tree: Path, environment: Mapping[str, str]) -> Function:
@@ -69,7 +82,9 @@ def run(function: Function, program: str) -> Running:
             sys.executable,
             "-S",
             "-c",
-            _HANDLER.format(module=function.module, handler=function.handler) + program,
+            (_RUNTIME if function.runtime else "")
+            + _HANDLER.format(module=function.module, handler=function.handler)
+            + program,
         ],
         env={
             "PATH": os.environ.get("PATH", ""),

@@ -1,4 +1,6 @@
-"""Cold others: a fresh interpreter up to the first answer of each of the other functions, over TLS."""
+"""Cold others: a fresh interpreter up to the first answer of each of the other functions, over TLS; bare and in the
+runtime, as cold intake is.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import behind, fresh, login, tree
 from bench.figures import LIMIT, OURS, PEER, Line, Target, compared, interleaved, middle
-from bench.function import other, ours
+from bench.function import in_runtime, other, ours
 from bench.server import server
 
 if TYPE_CHECKING:
@@ -48,22 +50,21 @@ def measure(scale: Scale) -> list[Line]:
         bare, usual = login.environments(aws, Path(folder))
         # Whoever fetches keys from the issuer believes what Python does; here that is this server as well.
         usual |= {"SSL_CERT_FILE": usual["AWS_CA_BUNDLE"], "JWKS_URL": f"{aws.url}/jwks.json"}
-        return [
-            _measured(
-                task,
-                {
-                    OURS: ours(task.handler, finished, bare),
-                    PEER: other(f"peers.{task.name}", others, usual),
-                    LIMIT: other(f"limits.{task.name}", others, bare),
-                },
-                aws,
-                scale,
-            )
-            for task in TASKS
-        ]
+        measured = []
+        for task in TASKS:
+            functions = {
+                OURS: ours(task.handler, finished, bare),
+                PEER: other(f"peers.{task.name}", others, usual),
+                LIMIT: other(f"limits.{task.name}", others, bare),
+            }
+            name = f"cold {task.name}"
+            measured.append(_measured(name, task, functions, aws, scale))
+            functions = {who: in_runtime(one) for who, one in functions.items()}
+            measured.append(_measured(f"{name}, in Lambda's runtime", task, functions, aws, scale))
+        return measured
 
 
-def _measured(task: Task, functions: Mapping[str, Function], aws: Server, scale: Scale) -> Line:
+def _measured(name: str, task: Task, functions: Mapping[str, Function], aws: Server, scale: Scale) -> Line:
     asked = {who: _operations(task, aws, function) for who, function in functions.items()}
     walls: dict[str, list[float]] = {who: [] for who in functions}
     samples = interleaved(
@@ -75,7 +76,7 @@ def _measured(task: Task, functions: Mapping[str, Function], aws: Server, scale:
         f"wall time: {', '.join(f'{who} {middle(taken):.0f} ms' for who, taken in walls.items())}",
         *(f"{who} asks for {operations}" for who, operations in asked.items()),
     ]
-    return compared(f"cold {task.name}", "ms of processor", samples, TARGET, details=details)
+    return compared(name, "ms of processor", samples, TARGET, details=details)
 
 
 def _operations(task: Task, aws: Server, function: Function) -> str:

@@ -54,9 +54,13 @@ SCHEMA = {
     },
 }
 NAMES = {
-    "cold-intake": ["cold intake"],
+    "cold-intake": ["cold intake", "cold intake, in Lambda's runtime"],
     "cold-zip": ["cold zip"],
-    "cold-others": ["cold authorizer", "cold settle", "cold worker", "cold notify", "cold join"],
+    "cold-others": [
+        f"cold {name}{where}"
+        for name in ("authorizer", "settle", "worker", "notify", "join")
+        for where in ("", ", in Lambda's runtime")
+    ],
     "warm-intake": ["warm intake"],
     "warm-intake-database": ["warm intake, 4 ms database"],
     "settle": ["settle"],
