@@ -27,7 +27,7 @@ def born(pid: int) -> str | None:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             return None
-        return None if fields[0] in "ZX" else fields[19]
+        return None if _is_over(fields) else fields[19]
     answer = _ps("-o", "stat=,lstart=", "-p", str(pid)).strip()
     state, _, began = answer.partition(" ")
     return None if not answer or state.startswith("Z") else began.strip()
@@ -68,6 +68,16 @@ def _children_from_proc(parent: int) -> Iterable[tuple[int, str]]:
                 yield int(folder.name), (folder / "cmdline").read_text().replace("\0", " ").strip()
         except OSError:
             continue  # it ended while we looked
+
+
+def _is_over(fields: list[str]) -> bool:
+    """Tell of a process's fields behind its name in `stat` whether it has ended, with all of its threads.
+
+    A process whose first thread has ended counts as a zombie while others still end: its pipes are open until then, and
+    its parent takes it for alive.
+    """
+    state, threads = fields[0], int(fields[17])
+    return state in "ZX" and threads <= 1
 
 
 def _ps(*arguments: str) -> str:

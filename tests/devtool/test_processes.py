@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,21 @@ from devtool import processes
 STUBBORN = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); time.sleep(60)"
 
 
+LEFT_BY_ITS_FIRST_THREAD = """
+import ctypes, sys, threading
+threading.Thread(target=sys.stdin.read).start()
+print('on', flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
 def start(program: str = "import time; print('on', flush=True); time.sleep(60)") -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     assert process.stdout is not None
     process.stdout.readline()
@@ -40,6 +53,20 @@ def test_what_has_ended_was_never_born_also_while_nobody_has_collected_it() -> N
     process.send_signal(signal.SIGKILL)
 
     assert processes.wait_until(lambda: processes.born(process.pid) is None, 5)
+    finish(process)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the state of a process's first thread is read from /proc")
+def test_what_a_thread_is_still_at_work_in_has_not_ended() -> None:
+    process = start(LEFT_BY_ITS_FIRST_THREAD)
+    stat = Path(f"/proc/{process.pid}/stat")
+    assert processes.wait_until(lambda: ") Z " in stat.read_text(), 5)
+
+    assert process.poll() is None
+    assert processes.born(process.pid) is not None
+    process.kill()
+    assert processes.wait_until(lambda: processes.born(process.pid) is None, 5)
+    assert process.poll() is not None
     finish(process)
 
 

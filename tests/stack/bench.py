@@ -119,10 +119,14 @@ class Bench:
         return name
 
     def open_job(self, like_job: str, **changes: stored.Item) -> str:
-        """Copy a settled job, a moment later, as one that is overdue: no consumer takes up what is IN_PROGRESS."""
+        """Copy a settled job, a moment later, as one that is overdue and whose worker's time is up.
+
+        No consumer takes up what is IN_PROGRESS; a worker that is sent it, or the sweep, does.
+        """
         item = stored.job(self.cloud, like_job)
         job_id = id_from(secrets.token_bytes(16))
-        item |= {"pk": {"S": f"JOB#{job_id}"}, "status": {"S": "IN_PROGRESS"}, "due_at": item["updated_at"]}
+        item |= {"pk": {"S": f"JOB#{job_id}"}, "status": {"S": "IN_PROGRESS"}}
+        item |= {"due_at": item["updated_at"], "lease_until": item["updated_at"]}
         item["open_shard"] = {"S": keys.open_shard(item["subject"]["S"])}
         item["accepted_at"] = {"N": str(int(item["accepted_at"]["N"]) + 1)}
         item.pop("result", None)
