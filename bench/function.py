@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 import botocore
 
+from bench.tree import runtime
 from chalicelib.aws import trust
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from bench.server import Server
 
 PACKAGES = Path(botocore.__file__).parent.parent
-"""What Lambda's runtime carries, boto3 above all, and the peers' packages: behind a function's own files."""
+"""What Lambda's runtime carries, boto3 above all, and the packages of peers and limits."""
 
 _HANDLER = """
 from {module} import {handler} as handler
@@ -57,7 +58,8 @@ def in_runtime(function: Function) -> Function:
 def ours(handler: str, tree: Path, environment: Mapping[str, str]) -> Function:
     """Return one of our functions, from an unpacked package."""
     said = {"_HANDLER": f"app.{handler}"}  # as Lambda says while it loads the module
-    return Function(module="app", handler=handler, path=[tree, PACKAGES], environment={**said, **environment})
+    path = [tree, runtime(PACKAGES)]
+    return Function(module="app", handler=handler, path=path, environment={**said, **environment})
 
 
 def other(module: str, tree: Path, environment: Mapping[str, str]) -> Function:

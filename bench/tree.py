@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+_RUNTIME = (
+    *("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3"),
+    *("awslambdaric", "runtime_client.*", "simplejson", "snapshot_restore_py.py"),
+)
+"""The SDK with what it needs, and the client of Lambda's runtime interface with the same.
+https://docs.aws.amazon.com/lambda/latest/dg/python-package.html"""
+
 _OUT = default_workspace().local / "bench"
 
 
@@ -34,6 +41,21 @@ def plain() -> Path:
 def compiled() -> Path:
     """Return the same with valid bytecode in place, which is the best that a package can do."""
     return _unpacked("compiled", packaging.PLAIN, compiled=True)
+
+
+def runtime(packages: Path) -> Path:
+    """Return a folder with what Lambda's runtime carries beside the standard library, of what is installed here.
+
+    And nothing else: msgspec, for one, imports `typing_extensions` where it is there, as it is for a peer; 5 ms.
+    """
+
+    def fill(folder: Path) -> None:
+        folder.mkdir()
+        for name in _RUNTIME:
+            for package in packages.glob(name):
+                (folder / package.name).symlink_to(package)
+
+    return _made("runtime", [packages / f"{name}.py" for name in ("six", "snapshot_restore_py")], fill)
 
 
 def others() -> Path:
