@@ -65,9 +65,9 @@ _MAY_BE_EMPTY = ("CLIENTS", "CORS_ORIGINS")
 MOST_CLIENTS = 16
 """As many API keys has the template beside the one of everybody else."""
 
-_CLIENT = re.compile(r"[!-+\--~]{1,128}")
+_CLIENT = r"[!-+\--~]{1,128}"
 _LOOPBACK = r"http://(?:localhost|127\.0\.0\.1|\[::1\])"
-_ORIGIN = re.compile(rf"(?:https://[a-z0-9\-]+(?:\.[a-z0-9\-]+)*|{_LOOPBACK})(?::[0-9]{{1,5}})?")
+_ORIGIN = rf"(?:https://[a-z0-9\-]+(?:\.[a-z0-9\-]+)*|{_LOOPBACK})(?::[0-9]{{1,5}})?"
 """As browsers write it (RFC 6454, section 6.2): lower case, no path. Never `*` or `null`, which anybody can be."""
 
 _ONE_ISSUER = ("JWT_ISSUER", "JWT_AUDIENCE", "JWKS_URL")
@@ -139,11 +139,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return Settings(**given)
 
 
-def _listed(name: str, values: Mapping[str, str], form: re.Pattern[str], *, most: int, such_as: str) -> tuple[str, ...]:
+def _listed(name: str, values: Mapping[str, str], form: str, *, most: int, such_as: str) -> tuple[str, ...]:
     """Return what a comma-separated setting lists. Raises Misconfigured for what is not of its form, or too many."""
     listed = tuple(values[name].split(",")) if values[name] else ()
     for one in listed:
-        if not form.fullmatch(one):
+        if not re.fullmatch(form, one):
             raise Misconfigured(f"{name} lists {one!r}; each must be such as {such_as}, without spaces")
     if len(listed) > most or len(set(listed)) < len(listed):
         raise Misconfigured(f"{name} lists {len(listed)}; it takes {most} at the most, each of them once")

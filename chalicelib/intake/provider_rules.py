@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from chalicelib.intake.secret_texts import SECRET_NAME, SHORTEST_SECRET
+from chalicelib.intake.secret_texts import SHORTEST_SECRET, names_a_secret
 from chalicelib.model.provider import AuthMethod
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _endpoint_fault(body: ProviderIn) -> Fault | None:
 
 def _parameter_fault(body: ProviderIn) -> Fault | None:
     for name, value in body.parameters.items():
-        if name in _OURS or SECRET_NAME.search(name):
+        if name in _OURS or names_a_secret(name):
             return "parameters", "none that the request itself sets, and no secret: they are kept in the clear"
         if not value.isprintable():
             return "parameters", "values are printable"

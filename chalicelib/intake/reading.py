@@ -25,7 +25,7 @@ from chalicelib.intake.bodies import (
     TokenIn,
     VerifyIn,
 )
-from chalicelib.intake.secret_texts import SECRET_NAME, SHORTEST_SECRET
+from chalicelib.intake.secret_texts import SHORTEST_SECRET, names_a_secret
 from chalicelib.model import names
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ _canonical = msgspec.json.Encoder(order="deterministic")
 _NO_BODY = HandIn(subject="", provider="", token=TokenIn(access_token=""))
 """A body with nothing but defaults: what a required member never is."""
 
-_AT = re.compile(r"^(?P<rule>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?$", re.DOTALL)
-_UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>.*?)`(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
-_MISSING = re.compile(r"^Object missing required field `(?P<name>.*)`$")
-_SHOWABLE = re.compile(rf"[A-Za-z_\-]{{1,{LONGEST_SHOWN_NAME}}}")
+_AT = r"^(?P<rule>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?$"
+_UNKNOWN = r"^Object contains unknown field `(?P<name>.*?)`(?: - at `\$(?P<path>.*)`)?$"
+_MISSING = r"^Object missing required field `(?P<name>.*)`$"
+_SHOWABLE = rf"[A-Za-z_\-]{{1,{LONGEST_SHOWN_NAME}}}"
 """An unknown member's name comes from outside and could be a secret put in the wrong place, which has digits in it."""
 
-_OUR_PATHS = re.compile(r"(?:\.token|\.credential|\.limits|\.body|\.body\.token|\.within|\.statements\[\d+\])?")
+_OUR_PATHS = r"(?:\.token|\.credential|\.limits|\.body|\.body\.token|\.within|\.statements\[\d+\])?"
 """Where a member can be unknown. A crafted name can look like a path: only these are shown."""
 
 
@@ -162,15 +162,15 @@ def _decoder(body: type[B]) -> msgspec.json.Decoder[B]:
 
 def _translated(message: str) -> InvalidBody:
     """Return msgspec's message as a field and a rule."""
-    if unknown := _UNKNOWN.match(message):
+    if unknown := re.match(_UNKNOWN, message, re.DOTALL):
         name, path = unknown["name"], unknown["path"] or ""
-        if not _OUR_PATHS.fullmatch(path) or not _SHOWABLE.fullmatch(name):
+        if not re.fullmatch(_OUR_PATHS, path) or not re.fullmatch(_SHOWABLE, name):
             return _invalid("(a name too strange to repeat)", "unknown field")
         return _invalid(_joined(path.lstrip("."), name), "unknown field")
-    found = _AT.match(message)
+    found = re.match(_AT, message, re.DOTALL)
     rule = found["rule"] if found else message
     path = (found["path"] or "").lstrip(".") if found else ""
-    if missing := _MISSING.match(rule):
+    if missing := re.match(_MISSING, rule):
         return _invalid(_joined(path, missing["name"]), "required")
     return _invalid(path, rule)
 
@@ -255,7 +255,7 @@ def _secrets(token: TokenIn) -> tuple[str, ...]:
 
 def _secrets_in(value: object, name: str = "") -> Iterator[str]:
     """Yield the texts of `extra` whose member's name says that they are secret; addresses and ids may be repeated."""
-    if isinstance(value, str) and SECRET_NAME.search(name):
+    if isinstance(value, str) and names_a_secret(name):
         yield value
     elif isinstance(value, dict):
         for inner, part in value.items():

@@ -8,5 +8,10 @@ from typing import Final
 SHORTEST_SECRET: Final = 8
 """Shorter texts turn up by chance in what repeats nothing."""
 
-SECRET_NAME: Final = re.compile(r"(?:token|secret|password|assertion|_key)$", re.IGNORECASE)
+_KEPT_BACK: Final = r"(?:token|secret|password|assertion|_key)$"
 """Ends of member names under which providers send and take secrets: `access_token`, `client_secret`, `api_key`."""
+
+
+def names_a_secret(name: str) -> bool:
+    """Tell whether what a member of this name holds is taken for a secret."""
+    return re.search(_KEPT_BACK, name, re.IGNORECASE) is not None

@@ -31,7 +31,7 @@ BEARER_LEEWAY: Final = 5
 """Seconds beyond its expiry that a bearer counts, as in the authorizer: clocks differ."""
 
 
-_ID: Final = re.compile(r"(principal|sessions|bearer)-[0-9a-f]{64}")
+_ID: Final = r"(principal|sessions|bearer)-[0-9a-f]{64}"
 
 
 class Kind(enum.StrEnum):
@@ -154,7 +154,7 @@ def id_of(kind: Kind, name: str) -> str:
 
 def kind_of(revocation_id: str) -> Kind | None:
     """Return what a revocation's id says that it ends; None for a text that can be none's id."""
-    match = _ID.fullmatch(revocation_id)
+    match = re.fullmatch(_ID, revocation_id)
     return None if match is None else Kind(match[1])
 
 

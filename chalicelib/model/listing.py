@@ -21,7 +21,7 @@ LATEST = 2**53 - 1
 """No time comes later (microseconds): year 2255."""
 
 _FORM = 1
-_ID = re.compile(r"[a-z2-7]{26}")
+_ID = r"[a-z2-7]{26}"
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -69,7 +69,7 @@ def cursor_from_text(text: str, wanted: Wanted) -> Position:
         form, mark, partition, at, job_id = _parts(text)
     except (binascii.Error, ValueError, TypeError, RecursionError):
         raise ValueError("one that this service gave") from None
-    if form != _FORM or not isinstance(partition, str) or not isinstance(job_id, str) or not _ID.fullmatch(job_id):
+    if form != _FORM or not isinstance(partition, str) or not isinstance(job_id, str) or not re.fullmatch(_ID, job_id):
         raise ValueError("one that this service gave")
     if type(at) is not int or not 0 <= at <= LATEST:  # `True` is an int too
         raise ValueError("one that this service gave")

@@ -34,8 +34,7 @@ _SUBJECT: Final = re.compile(SUBJECT_PATTERN)
 _PROVIDER: Final = re.compile(PROVIDER_PATTERN)
 _ENVIRONMENT: Final = re.compile(ENVIRONMENT_PATTERN)
 _DOMAIN: Final = re.compile(DOMAIN_PATTERN)
-_GROUP: Final = re.compile(GROUP_PATTERN)
-_FOREIGN_TO_SUBJECT: Final = re.compile(rf"[^{_SUBJECT_CHARACTERS}]")
+_FOREIGN_TO_SUBJECT: Final = rf"[^{_SUBJECT_CHARACTERS}]"
 
 
 def subject_fault(value: str) -> str | None:
@@ -48,7 +47,7 @@ def subject_fault(value: str) -> str | None:
         return f"a subject has at most {SUBJECT_LENGTH} characters, this one has {len(value)}"
     if value in {".", ".."}:
         return "a subject must not be '.' or '..', which are steps in a path"
-    foreign = _FOREIGN_TO_SUBJECT.search(value)
+    foreign = re.search(_FOREIGN_TO_SUBJECT, value)
     position = foreign.start() + 1 if foreign else 1
     return f"a subject holds only ASCII letters, digits and -._~:@|+=, (character {position} is another)"
 
@@ -70,7 +69,7 @@ def domain_fault(value: str) -> str | None:
 
 def group_fault(value: str) -> str | None:
     """Return why this cannot name a group, or None if it can."""
-    if _GROUP.search(value):
+    if re.search(GROUP_PATTERN, value):
         return None
     return f"a group has 1 to {GROUP_LENGTH} characters of A-Z a-z 0-9 . _ : - and begins with a letter or digit"
 

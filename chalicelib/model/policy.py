@@ -43,11 +43,11 @@ IN_TABLE: Final = "table"
 _BOUND_LENGTH: Final = 2048
 """Characters of a path with the caller's claims written in: eleven variables fit PATH_LENGTH, each of up to 128."""
 
-_PATH: Final = re.compile(r"^/[A-Za-z0-9\-._~:@|+=,*/]*$(?!\n)")
+_PATH: Final = r"^/[A-Za-z0-9\-._~:@|+=,*/]*$(?!\n)"
 _SEGMENT: Final = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9\-._~:@|+=,*]+"
 PATH_PATTERN: Final = rf"^/{_SEGMENT}(?:/(?:{_SEGMENT}|\$\{{(?:principal|claims\.{CLAIM_PATTERN})\}}))*$(?!\n)"
 """What a statement's path looks like, for the document: `_path_fault` says better what is wrong with one."""
-_VARIABLE: Final = re.compile(rf"\$\{{(?:principal|claims\.{CLAIM_PATTERN})\}}")
+_VARIABLE: Final = rf"\$\{{(?:principal|claims\.{CLAIM_PATTERN})\}}"
 _SHORT: Final[dict[Effect, str]] = {"Allow": "+", "Deny": "-"}
 _LONG: Final[dict[str, Effect]] = {"+": "Allow", "-": "Deny"}
 
@@ -149,12 +149,12 @@ def policy_view(record: PolicyRecord) -> dict[str, object]:
 
 def variables(text: str) -> list[str]:
     """Return the variables that stand in a path or are a limit's value."""
-    return _VARIABLE.findall(text)
+    return re.findall(_VARIABLE, text)
 
 
 def with_variables(path: str, value_of: Callable[[str], str]) -> str:
     """Return a path with a text in place of each variable."""
-    return _VARIABLE.sub(lambda found: value_of(found[0]), path)
+    return re.sub(_VARIABLE, lambda found: value_of(found[0]), path)
 
 
 def compact(statements: Iterable[Statement], groups: Sequence[str] | None = None) -> str:
@@ -233,12 +233,12 @@ def _path_fault(path: object, longest: int) -> str | None:  # noqa: PLR0911  a s
     if len(path) > longest:
         return f"has at most {longest} characters"
     first, *rest = path[1:].split("/")
-    if any("$" in one and not _VARIABLE.fullmatch(one) for one in (first, *rest)):
+    if any("$" in one and not re.fullmatch(_VARIABLE, one) for one in (first, *rest)):
         return f"may hold {PRINCIPAL} or ${{claims.NAME}} as a whole segment only, and no other '$'"
     if "$" in first:
         return "begins with a variable: a caller's own claim must not say which route is meant"
     literal = [one for one in (first, *rest) if "$" not in one]
-    if not _PATH.search("/" + "/".join(literal)):
+    if not re.search(_PATH, "/" + "/".join(literal)):
         return "holds a character that no path of ours has; '*' is the only wildcard, and '?' is none"
     if "" in (first, *rest) or "." in literal or ".." in literal:
         return "has an empty segment or a step ('.', '..'): no path of ours has one"
@@ -260,7 +260,7 @@ def _limits(raw: object) -> Limits:
         for index, value in enumerate(_list(given, f"limits.{field}", NAMES_PER_LIMIT)):
             if not isinstance(value, str):
                 raise PolicyFault(f"limits.{field}[{index}]", "must be a string")
-            fault = None if _VARIABLE.fullmatch(value) else _LIMIT_FAULTS[field](value)
+            fault = None if re.fullmatch(_VARIABLE, value) else _LIMIT_FAULTS[field](value)
             if fault is not None:
                 raise PolicyFault(f"limits.{field}[{index}]", f"must be a name or a whole variable: {fault}")
     return limits_from_plain(members)

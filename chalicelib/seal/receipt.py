@@ -38,9 +38,9 @@ TYPE = "cloakroom-receipt+jwt"
 
 MARK_BYTES = 32
 
-_COMPACT = re.compile(r"([A-Za-z0-9_\-]{1,512}\.[A-Za-z0-9_\-]{1,512})\.([A-Za-z0-9_\-]{86})")
-_ID = re.compile(r"[a-z2-7]{26}")
-_VERSION = re.compile(r"[1-9][0-9]{0,9}")
+_COMPACT = r"([A-Za-z0-9_\-]{1,512}\.[A-Za-z0-9_\-]{1,512})\.([A-Za-z0-9_\-]{86})"
+_ID = r"[a-z2-7]{26}"
+_VERSION = r"[1-9][0-9]{0,9}"
 
 
 def sign(receipt: Receipt, branch: BranchKey) -> str:
@@ -73,14 +73,14 @@ def jwk(environment: str, domain: str, version: int, public: bytes) -> dict[str,
 
 def read(text: str) -> Receipt | None:
     """Return what a receipt says, unverified, or None for what is none: one spelling is a receipt, and no other."""
-    found = _COMPACT.fullmatch(text)
+    found = re.fullmatch(_COMPACT, text)
     if found is None:
         return None
     header_text, _, payload_text = found[1].partition(".")
     try:
         header, payload = _object(header_text), _object(payload_text)
         environment, domain, version = str(header["kid"]).split("/")
-        if names.environment_fault(environment) or names.domain_fault(domain) or not _VERSION.fullmatch(version):
+        if names.environment_fault(environment) or names.domain_fault(domain) or not re.fullmatch(_VERSION, version):
             return None
         receipt = Receipt(
             environment=environment,
@@ -93,7 +93,7 @@ def read(text: str) -> Receipt | None:
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
     # Written anew it must be what it was: so nothing is left that two readers could take for two things.
-    is_exact = _ID.fullmatch(receipt.id) and len(receipt.body) == MARK_BYTES and _signed_part(receipt) == found[1]
+    is_exact = re.fullmatch(_ID, receipt.id) and len(receipt.body) == MARK_BYTES and _signed_part(receipt) == found[1]
     return receipt if is_exact else None
 
 

@@ -45,7 +45,7 @@ LARGEST_PAGE = 50
 _KEPT_CALLERS = 64
 """Bearers that a process remembers what the authorizer said of."""
 
-_WHOLE = re.compile(r"[0-9]{1,9}")
+_WHOLE = r"[0-9]{1,9}"
 
 
 def check_head(request: Any) -> None:
@@ -280,7 +280,7 @@ class Query(Struct, frozen=True):
             after = "0" if text is None else _cursor(text)
         except ValueError:
             after = ""
-        if not _WHOLE.fullmatch(after):
+        if not re.fullmatch(_WHOLE, after):
             raise invalid("cursor", "one that this service gave")
         return int(after)
 
@@ -309,7 +309,7 @@ class Query(Struct, frozen=True):
         text = self.given.get(what)
         if text is None:
             return default
-        if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
+        if not re.fullmatch(_WHOLE, text) or not least <= int(text) <= most:
             raise invalid(what, f"a whole number from {least} to {most}")
         return int(text)
 
