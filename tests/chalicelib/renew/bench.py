@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.collect.read import Counter
+from chalicelib.errors import Conflict
 from chalicelib.model.audit import Who
 from chalicelib.model.clock import SECOND
 from chalicelib.model.deposit import Deposit
@@ -84,15 +85,23 @@ class Bench:
         stored = self.providers.get(provider.name)
         return self.providers.put(provider, sealed, stored[0].rev if stored else None)
 
-    def hand_in(self, number: int = 1, **changes: Any) -> Token:
-        """Take a token in that the provider issued, and settle it."""
+    def hand_in(self, number: int = 1, *, however_often: bool = False, **changes: Any) -> Token:
+        """Take a token in that the provider issued, and settle it: `however_often` it takes, as the stream does that
+        brings a record again.
+        """
         secret = Secret(access_token=f"access-{number}-handed-in", refresh_token=self.played.issue())
         token = a_token(number, accepted_at=NOW, has_refresh_token=True, **changes)
         sealed, version = self.sealer.seal(secret.to_bytes(), token.place, token.id)
         job = first_job(token.id, Type.STORE, token, requester=token.requester, now=NOW)
         self.jobs.accept(Deposit(job=job, token=token, sealed=sealed, body_mark=b"m", key_version=version))
-        self.settling(job, token, NOW)
-        return token
+        while True:
+            try:
+                self.settling(job, token, NOW)
+            except Conflict:
+                if not however_often:
+                    raise
+            else:
+                return token
 
     @property
     def known(self) -> KnownProviders:
