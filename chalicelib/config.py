@@ -11,7 +11,7 @@ from msgspec import Struct
 from chalicelib.errors import Misconfigured, NoSocketYet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 SETTINGS: dict[str, str] = {
     "TABLE_NAME": "the table that everything is kept in",
@@ -132,18 +132,28 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             raise Misconfigured(f"{name} is {values[name]!r}; it must be `{one}` or `{other}`")
     given: dict[str, Any] = {name.lower(): value for name, value in values.items()}
     given |= {
-        "clients": _listed("CLIENTS", values, _CLIENT, most=MOST_CLIENTS, such_as="`my-login-hook`"),
-        "cors_origins": _listed("CORS_ORIGINS", values, _ORIGIN, most=64, such_as="`https://app.example`, never `*`"),
+        "clients": _listed(
+            "CLIENTS", values, lambda one: re.fullmatch(_CLIENT, one), most=MOST_CLIENTS, such_as="`my-login-hook`"
+        ),
+        "cors_origins": _listed(
+            "CORS_ORIGINS",
+            values,
+            lambda one: re.fullmatch(_ORIGIN, one),
+            most=64,
+            such_as="`https://app.example`, never `*`",
+        ),
         "audit_days": _days(values["AUDIT_DAYS"]),
     }
     return Settings(**given)
 
 
-def _listed(name: str, values: Mapping[str, str], form: str, *, most: int, such_as: str) -> tuple[str, ...]:
+def _listed(
+    name: str, values: Mapping[str, str], fits: Callable[[str], object], *, most: int, such_as: str
+) -> tuple[str, ...]:
     """Return what a comma-separated setting lists. Raises Misconfigured for what is not of its form, or too many."""
     listed = tuple(values[name].split(",")) if values[name] else ()
     for one in listed:
-        if not re.fullmatch(form, one):
+        if not fits(one):
             raise Misconfigured(f"{name} lists {one!r}; each must be such as {such_as}, without spaces")
     if len(listed) > most or len(set(listed)) < len(listed):
         raise Misconfigured(f"{name} lists {len(listed)}; it takes {most} at the most, each of them once")
