@@ -14,7 +14,7 @@ from chalicelib.aws.line import READ_TIMEOUT, Line, Request
 from chalicelib.aws.signature import Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from chalicelib.aws.endpoints import Endpoint, Surroundings
     from chalicelib.aws.line import Reply
@@ -25,6 +25,9 @@ _REFUSED: Final = 400
 
 class DynamoDb:
     """One table's service. Binaries in answers are base64 text, as in the records of a stream."""
+
+    works_meanwhile = True
+    """Whether `put_item` takes `meanwhile`, which boto3's does not."""
 
     def __init__(
         self,
@@ -47,9 +50,9 @@ class DynamoDb:
         """Return a client over the same connections that gives up sooner."""
         return DynamoDb(self.line.endpoint, self._around, tries=tries, read_timeout=read_timeout, line=self.line)
 
-    def put_item(self, **arguments: object) -> dict[str, Any]:
-        """Write an item."""
-        return self._service.call("PutItem", arguments)
+    def put_item(self, *, meanwhile: Callable[[], None] | None = None, **arguments: object) -> dict[str, Any]:
+        """Write an item. `meanwhile` is as in `JsonService.call`."""
+        return self._service.call("PutItem", arguments, meanwhile)
 
     def update_item(self, **arguments: object) -> dict[str, Any]:
         """Change an item."""

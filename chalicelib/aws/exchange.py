@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 PIECE: Final = 65_536
 """Bytes taken at once: more than a TLS record holds, so that none is left where the system does not see it."""
@@ -32,9 +32,13 @@ _NO_BODY: Final = frozenset({204, 304})
 _LOWEST: Final = 100
 _SWITCHED: Final = 101
 _FINAL: Final = 200
-_IN_NAMES: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
+_IN_NAMES: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 _HEX: Final = frozenset(b"0123456789abcdefABCDEF")
+_OLD: Final = "HTTP/1.0 "
+_VERSIONS: Final = ("HTTP/1.1 ", _OLD)
 _CODE_DIGITS: Final = 3
+_CODE_AT: Final = len(_OLD)
+_CODE_END: Final = _CODE_AT + _CODE_DIGITS
 _LENGTH_DIGITS: Final = 8
 
 
@@ -43,7 +47,12 @@ class Garbled(Exception):
 
 
 def written(method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
-    """Return a request's bytes; its length, and that it asks for no compression, are said here.
+    """Return a request's bytes. Raises ValueError as `begun` does."""
+    return ended(begun(method, path, headers), body)
+
+
+def begun(method: str, path: str, headers: Mapping[str, str]) -> str:
+    """Return the beginning of a request's head, for `ended`.
 
     Raises ValueError for a path or a header that is not printable ASCII: a line's end in one would begin another
     header, or another request.
@@ -52,7 +61,11 @@ def written(method: str, path: str, headers: Mapping[str, str], body: bytes) -> 
     text = "".join(lines)
     if not (text.isascii() and text.isprintable()) or " " in path:
         raise ValueError("what is sent in a head is printable ASCII, and a path holds no space")
-    head = "\r\n".join(lines)
+    return "\r\n".join(lines)
+
+
+def ended(head: str, body: bytes) -> bytes:
+    """Return a request's bytes; its length, and that it asks for no compression, are said here."""
     return f"{head}\r\naccept-encoding: identity\r\ncontent-length: {len(body)}\r\n\r\n".encode("ascii") + body
 
 
@@ -72,7 +85,6 @@ class Answer:
         self._read: Callable[[Answer], bool] = Answer._head  # not bound: that would be a circle to collect
         self._from = 0
         self._length = 0
-        self._taken = bytearray()
         self._is_last = False
 
     @property
@@ -113,9 +125,9 @@ class Answer:
         first, *lines = head.split("\r\n")
         if not head.count("\r") == head.count("\n") == len(lines) or "\0" in head:
             raise Garbled("the answer's head has ends of lines that are none")
-        version, _, rest = first.partition(" ")
-        code, _, _ = rest.partition(" ")
-        if version not in ("HTTP/1.1", "HTTP/1.0") or len(code) != _CODE_DIGITS or not _is_number(code):
+        version, code, behind = first[:_CODE_AT], first[_CODE_AT:_CODE_END], first[_CODE_END : _CODE_END + 1]
+        is_code = len(code) == _CODE_DIGITS and _is_number(code) and behind in ("", " ")
+        if version not in _VERSIONS or not is_code:
             raise Garbled("the answer is no HTTP")
         self.status = int(code)
         if self.status < _LOWEST or self.status == _SWITCHED:
@@ -125,12 +137,13 @@ class Answer:
             name, colon, value = line.partition(":")
             if not colon:
                 raise Garbled("the answer has a header that is none")
-            name, value = name.lower(), value.strip(" \t")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        if "" in headers or not _IN_NAMES.issuperset("".join(headers)):
+            headers[name.lower()] = value.strip(" \t")
+        if len(headers) < len(lines):
+            headers = _joined(lines)
+        if "" in headers or "".join(headers).encode().translate(None, _IN_NAMES):
             raise Garbled("the answer has a header that is none")
         self.headers = headers
-        self._is_last = version == "HTTP/1.0"
+        self._is_last = version == _OLD
 
     def _body(self) -> Callable[[Answer], bool]:
         headers = self.headers
@@ -143,6 +156,7 @@ class Answer:
         if coding is not None:
             if coding.lower() != "chunked" or length is not None:
                 raise Garbled("the answer says in two ways, or in none known here, how long it is")
+            self._taken = bytearray()
             return Answer._chunks
         if length is None:
             self._is_last = True
@@ -209,6 +223,16 @@ class Answer:
     def _refuse_beyond(self, size: int) -> None:
         if size > LARGEST_BODY:
             raise Garbled("the answer is too large")
+
+
+def _joined(lines: Iterable[str]) -> dict[str, str]:
+    """Return headers of which one came twice or more."""
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        name, value = name.lower(), value.strip(" \t")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 def _is_number(text: str) -> bool:

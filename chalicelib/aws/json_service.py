@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from chalicelib.aws.line import READ_TIMEOUT, Line, Request, Unanswered
+from chalicelib.aws.exchange import begun, ended
+from chalicelib.aws.line import READ_TIMEOUT, Line, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from chalicelib.aws.signature import Signer
+    from chalicelib.aws.signature import Form, Signer
 
 TRIES: Final = 3
 PAUSE: Final = 0.05
@@ -82,6 +83,7 @@ class JsonService:
         self._signer = signer
         self._target = target
         self._headers = {"content-type": f"application/x-amz-json-{version}", "host": line.endpoint.authority}
+        self._forms: dict[str, tuple[Form, str]] = {}
         self._tries = tries
         self._read_timeout = read_timeout
         self._path = f"{line.endpoint.path}/"
@@ -89,18 +91,21 @@ class JsonService:
         self._passed = passed
         self._pause = pause
 
-    def call(self, operation: str, arguments: Mapping[str, object]) -> dict[str, Any]:
+    def call(
+        self, operation: str, arguments: Mapping[str, object], meanwhile: Callable[[], None] | None = None
+    ) -> dict[str, Any]:
         """Call an operation, up to `tries` times in six seconds, and return what it answers.
 
         Tried again: a throttle, a 5xx, no answer. So a write may be carried out twice: give it a condition that its own
-        first try fails, and know your own item by its mark. Raises Refused, or Unanswered after the last try.
+        first try fails, and know your own item by its mark. `meanwhile` is called while an answer is under way, in each
+        try. Raises Refused, or Unanswered after the last try.
         """
         body = _ENCODER.encode(arguments)
         ends = self._passed() + BUDGET
         for attempt in range(1, self._tries + 1):
             last = attempt == self._tries
             try:
-                return self._called(operation, body, min(ends - self._passed(), self._read_timeout))
+                return self._called(operation, body, min(ends - self._passed(), self._read_timeout), meanwhile)
             except Unanswered:
                 if last or not self._waits(attempt, ends):
                     raise
@@ -109,16 +114,28 @@ class JsonService:
                     raise
         raise AssertionError("unreachable")
 
-    def _called(self, operation: str, body: bytes, within: float) -> dict[str, Any]:
-        headers = {**self._headers, "x-amz-target": f"{self._target}.{operation}"}
-        signed = self._signer.signed("POST", self._path, headers, body, at=int(self._clock()))
-        reply = self._line.send(Request("POST", self._path, signed, body), within=within)
+    def _called(
+        self, operation: str, body: bytes, within: float, meanwhile: Callable[[], None] | None
+    ) -> dict[str, Any]:
+        form, head = self._forms.get(operation) or self._form(operation)
+        moment, authorization = self._signer.sign(form, body, at=int(self._clock()))
+        sent = ended(f"{head}\r\nx-amz-date: {moment}\r\nauthorization: {authorization}", body)
+        reply = self._line.exchange(sent, within=within, meanwhile=meanwhile)
         check = reply.headers.get("x-amz-crc32")
         if check is not None and int(check) != zlib.crc32(reply.body):
             raise Unanswered("the answer was altered on its way")
         if reply.status == _OK:
             return _object(reply.body)
         raise Refused(_response(reply.status, reply.body))
+
+    def _form(self, operation: str) -> tuple[Form, str]:
+        """Return what all calls of an operation have in common, of their signatures and of their heads."""
+        headers = {**self._headers, "x-amz-target": f"{self._target}.{operation}"}
+        form = self._signer.form("POST", self._path, headers)
+        _, authorization = self._signer.sign(form, b"", at=int(self._clock()))
+        begun("POST", self._path, {"authorization": authorization})  # what changes in it are digits: so it is a header
+        made = self._forms[operation] = form, begun("POST", self._path, form.headers)
+        return made
 
     def _waits(self, attempt: int, ends: float) -> bool:
         """Wait before the next try, as exponential back-off with full jitter does. False when the time is over."""

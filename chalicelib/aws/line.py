@@ -23,7 +23,7 @@ from chalicelib.aws.trust import Trust, trust
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from chalicelib.aws.endpoints import Endpoint
 
@@ -67,13 +67,15 @@ class _Connection:
         """Return whether nothing came since the last answer. Before we speak, all that can be heard is the end."""
         return not self._heard.poll(0)
 
-    def exchange(self, sent: bytes, seconds: float) -> Answer:
-        """Send a request and return its answer, both within so many seconds. Where that fails, this is closed.
+    def exchange(self, sent: bytes, seconds: float, meanwhile: Callable[[], None] | None) -> Answer:
+        """Send a request and return its answer, both within so many seconds; `meanwhile` takes none of them.
+
+        Where that fails, also in `meanwhile`, this is closed: what is under way must not be the next request's answer.
 
         Raises Lost where the connection ended before an answer began, Garbled, or OSError.
         """
         try:
-            return self._exchanged(sent, seconds)
+            return self._exchanged(sent, seconds, meanwhile)
         except BaseException:
             self.close()
             raise
@@ -81,12 +83,14 @@ class _Connection:
     def close(self) -> None:
         self._close()
 
-    def _exchanged(self, sent: bytes, seconds: float) -> Answer:
+    def _exchanged(self, sent: bytes, seconds: float, meanwhile: Callable[[], None] | None) -> Answer:
         ends = time.monotonic() + seconds
         opened, answer = self._socket, Answer()
         try:
             self._wait_at_most(seconds)
             opened.sendall(sent)
+            if meanwhile is not None:
+                meanwhile()
             while piece := opened.recv(PIECE):
                 if answer.feed(piece):
                     return answer
@@ -133,9 +137,19 @@ class Line:
 
         Raises Unanswered; ValueError for a request that is none, before anything is sent.
         """
-        sent, seconds = written(*request), _least(self._read_timeout, within)
+        return self.exchange(written(*request), within=within)
+
+    def exchange(
+        self, sent: bytes, *, within: float | None = None, meanwhile: Callable[[], None] | None = None
+    ) -> Reply:
+        """Send a request that is written already, and return the answer; the rest is as in `send`.
+
+        `meanwhile` is called once it is sent, and again if it is sent again: nobody waits for what is done there.
+        """
+        seconds = _least(self._read_timeout, within)
         try:
-            connection, answer = self._on_a_kept_one(sent, seconds) or self._on_a_fresh_one(sent, seconds, within)
+            done = self._on_a_kept_one(sent, seconds, meanwhile)
+            connection, answer = done or self._on_a_fresh_one(sent, seconds, within, meanwhile)
         except (Garbled, Lost, OSError) as error:
             raise unanswered(error) from None
         if answer.is_kept:
@@ -157,19 +171,23 @@ class Line:
         while (connection := self._taken()) is not None:
             connection.close()
 
-    def _on_a_kept_one(self, sent: bytes, seconds: float) -> tuple[_Connection, Answer] | None:
+    def _on_a_kept_one(
+        self, sent: bytes, seconds: float, meanwhile: Callable[[], None] | None
+    ) -> tuple[_Connection, Answer] | None:
         while (connection := self._taken()) is not None:
             if connection.is_silent():
                 try:
-                    return connection, connection.exchange(sent, seconds)
+                    return connection, connection.exchange(sent, seconds, meanwhile)
                 except Lost:
                     return None
             connection.close()
         return None
 
-    def _on_a_fresh_one(self, sent: bytes, seconds: float, within: float | None) -> tuple[_Connection, Answer]:
+    def _on_a_fresh_one(
+        self, sent: bytes, seconds: float, within: float | None, meanwhile: Callable[[], None] | None
+    ) -> tuple[_Connection, Answer]:
         connection = self._opened(within)
-        return connection, connection.exchange(sent, seconds)
+        return connection, connection.exchange(sent, seconds, meanwhile)
 
     def _taken(self) -> _Connection | None:
         try:

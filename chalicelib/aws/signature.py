@@ -13,7 +13,7 @@ import hmac
 import re
 import time
 from hashlib import sha256
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from urllib.parse import quote
 
 from chalicelib.model.values import Discreet
@@ -34,6 +34,18 @@ class Credentials(Discreet, frozen=True, kw_only=True):
     access_key: str
     secret_key: str
     session_token: str | None = None
+
+
+class Form(NamedTuple):
+    """Requests that differ in their body and their time alone."""
+
+    headers: Mapping[str, str]
+    """All of theirs but `x-amz-date` and `authorization`."""
+    names: str
+    """Of all that are signed."""
+    before_date: str
+    behind_date: str
+    """The canonical request around its date, up to the digest of the body."""
 
 
 class Signer:
@@ -66,6 +78,33 @@ class Signer:
         credential = f"{self._credentials.access_key}/{scope}"
         sent["authorization"] = f"{_ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature={signature}"
         return sent
+
+    def form(self, method: str, path: str, headers: Mapping[str, str]) -> Form:
+        """Return what `sign` needs of requests that differ in their body and their time alone; else as `signed`."""
+        sent = dict(headers)
+        if self._credentials.session_token is not None:
+            sent["x-amz-security-token"] = self._credentials.session_token
+        lines = {name: f"{name}:{' '.join(sent[name].split())}\n" for name in sent}
+        before = "".join([lines[name] for name in sorted(lines) if name < "x-amz-date"])
+        behind = "".join([lines[name] for name in sorted(lines) if name > "x-amz-date"])
+        names = ";".join(sorted({*sent, "x-amz-date"}))
+        return Form(
+            headers=sent,
+            names=names,
+            before_date=f"{method}\n{_canonical_path(path)}\n\n{before}x-amz-date:",
+            behind_date=f"\n{behind}\n{names}\n",
+        )
+
+    def sign(self, form: Form, body: bytes, *, at: int) -> tuple[str, str]:
+        """Return the `x-amz-date` and the `authorization` of a request of this form."""
+        moment = self._time(at)
+        day = moment[:8]
+        scope = f"{day}/{self._region}/{self._service}/aws4_request"
+        canonical = f"{form.before_date}{moment}{form.behind_date}{sha256(body).hexdigest()}"
+        to_sign = f"{_ALGORITHM}\n{moment}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
+        signature = hmac.digest(self._key_of(day), to_sign.encode(), "sha256").hex()
+        credential = f"{self._credentials.access_key}/{scope}"
+        return moment, f"{_ALGORITHM} Credential={credential}, SignedHeaders={form.names}, Signature={signature}"
 
     def _time(self, at: int) -> str:
         known, text = self._written

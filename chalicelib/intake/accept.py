@@ -26,35 +26,52 @@ if TYPE_CHECKING:
 class Depository(Protocol):
     """Where deposits are kept."""
 
-    def accept(self, deposit: Deposit) -> Deposit | None:
-        """Store with one write; return what stands there already, or None."""
+    def accept(self, deposit: Deposit, *, meanwhile: Callable[[], None]) -> Deposit | None:
+        """Store with one write; return what stands there already, or None.
+
+        `meanwhile` may be called, also more than once, while the answer is under way.
+        """
 
 
-class Sealer(Protocol):
-    """How secrets are sealed and marked."""
+class Sealing(Protocol):
+    """One version of a domain's key: how secrets are sealed and named."""
 
-    def seal(self, plaintext: bytes, place: Place, token_id: str) -> tuple[bytes, int]:
-        """Return the sealed form and the version of the key."""
+    @property
+    def version(self) -> int:
+        """The version of the key."""
 
-    def fingerprint(self, access_token: str, place: Place) -> str:
+    def seal(self, plaintext: bytes, place: Place, token_id: str) -> bytes:
+        """Return the sealed form."""
+
+    def fingerprint(self, access_token: str) -> str:
         """Return a public name of the secret."""
 
 
-class Witness(Sealer, Protocol):
+class Witness(Sealing, Protocol):
     """How, besides, a body is recognised and its acceptance attested."""
 
-    def mark(self, message: bytes, place: Place, version: int) -> bytes:
+    def mark(self, message: bytes) -> bytes:
         """Return a keyed hash."""
 
-    def sign(self, receipt: Receipt) -> str:
-        """Return the receipt as text. Raises KeyGone."""
+    def signer(self) -> Callable[[Receipt], str]:
+        """Return what writes receipts as text, without asking anybody."""
+
+
+class Sealer(Protocol):
+    """The domains' keys."""
+
+    def newest(self, environment: str, domain: str) -> Witness:
+        """Return the key that seals now."""
+
+    def of_version(self, environment: str, domain: str, version: int) -> Witness:
+        """Return one version. Raises KeyGone."""
 
 
 class Intake(Struct, frozen=True, kw_only=True):
     """The verb behind `POST /tokens`. `now` is in microseconds; `new_id` mints a random id."""
 
     deposits: Depository
-    sealer: Witness
+    sealer: Sealer
     now: Callable[[], int]
     new_id: Callable[[], str]
 
@@ -66,63 +83,62 @@ class Intake(Struct, frozen=True, kw_only=True):
         or where the first one was shredded; Unavailable when nothing was stored.
         """
         token_id = self.new_id() if idempotency_key is None else idempotent_id(by.principal, idempotency_key)
-        unmarked = deposit_of(body, self.sealer, token_id=token_id, by=by, now=self.now())
-        mark = self.sealer.mark(canonical(body), unmarked.token.place, unmarked.key_version)
-        deposit = unmarked.marked(mark)
-        receipt = self._receipt(deposit, mark)  # before the write: what fails here has stored nothing
-        stored = self.deposits.accept(deposit)
+        key, canonical_body = self.sealer.newest(body.environment, body.domain), canonical(body)
+        mark = key.mark(canonical_body)
+        deposit = deposit_of(body, key, token_id=token_id, by=by, now=self.now(), mark=mark)
+        sign = key.signer()  # before the write: what can fail of a receipt has stored nothing then
+        receipt = ""
+
+        def attest() -> None:
+            nonlocal receipt
+            receipt = receipt or sign(_receipt(deposit, mark))
+
+        stored = self.deposits.accept(deposit, meanwhile=attest)
         if stored is None:
+            attest()
             return deposit.job, True, receipt
         try:
-            expected = self.sealer.mark(canonical(body), stored.token.place, stored.key_version)
+            place = stored.token.place
+            first = self.sealer.of_version(place.environment, place.domain, stored.key_version)
+            expected = first.mark(canonical_body)
             if stored.body_mark is None or not hmac.compare_digest(expected, stored.body_mark):
                 raise IdempotencyKeyReused
-            return stored.job, False, self._receipt(stored, expected)
+            return stored.job, False, first.signer()(_receipt(stored, expected))
         except KeyGone:  # shredded: nothing can be compared any more, and what was stored never opens again
             raise IdempotencyKeyReused from None
-
-    def _receipt(self, deposit: Deposit, mark: bytes) -> str:
-        place = deposit.token.place
-        receipt = Receipt(
-            environment=place.environment,
-            domain=place.domain,
-            version=deposit.key_version,
-            id=deposit.job.id,
-            accepted_at=deposit.token.accepted_at,
-            body=mark,
-        )
-        return self.sealer.sign(receipt)
 
 
 def deposit_of(
     body: HandIn,
-    sealer: Sealer,
+    key: Sealing,
     *,
     token_id: str,
     by: Who,
     now: int,
+    mark: bytes | None = None,
     asked: Mapping[str, object] | None = None,
 ) -> Deposit:
-    """Return a body as it is kept: accepted at `now`, sealed, its job still to be done, without the body's mark."""
+    """Return a body as it is kept: accepted at `now`, sealed, its job still to be done."""
+    given = body.token
     place = Place(environment=body.environment, domain=body.domain, subject=body.subject, provider=body.provider)
-    sealed, version = sealer.seal(_secret(body.token).to_bytes(), place, token_id)
     token = Token(
         id=token_id,
         place=place,
         requester=by.principal,
         accepted_at=now,
-        fingerprint=sealer.fingerprint(body.token.access_token, place),
-        token_type=body.token.token_type,
-        scope=body.token.scope,
-        expires_at=_expiry(body.token, now),
-        has_refresh_token=body.token.refresh_token is not None,
+        fingerprint=key.fingerprint(given.access_token),
+        token_type=given.token_type,
+        scope=given.scope,
+        expires_at=_expiry(given, now),
+        has_refresh_token=given.refresh_token is not None,
         metadata=body.metadata,
     )
     return Deposit(
         job=first_job(token_id, Type.STORE, token, requester=by.principal, now=now, asked=asked, origin=by.origin()),
         token=token,
-        sealed=sealed,
-        key_version=version,
+        sealed=key.seal(_secret(given).to_bytes(), place, token_id),
+        body_mark=mark,
+        key_version=key.version,
     )
 
 
@@ -133,6 +149,18 @@ def idempotent_id(requester: str, idempotency_key: str) -> str:
     is a secret, and an id opens nothing.
     """
     return hashed_id(b"cloakroom/1/idempotency", requester, idempotency_key)
+
+
+def _receipt(deposit: Deposit, mark: bytes) -> Receipt:
+    place = deposit.token.place
+    return Receipt(
+        environment=place.environment,
+        domain=place.domain,
+        version=deposit.key_version,
+        id=deposit.job.id,
+        accepted_at=deposit.token.accepted_at,
+        body=mark,
+    )
 
 
 def _secret(token: TokenIn) -> Secret:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -15,10 +15,17 @@ from chalicelib.model.imports import line_id
 from chalicelib.model.limits import reach_from_plain
 
 if TYPE_CHECKING:
-    from chalicelib.intake.accept import Sealer
+    from chalicelib.intake.accept import Sealing
     from chalicelib.model.deposit import Deposit
     from chalicelib.model.job import Job
     from chalicelib.model.limits import Reach
+
+
+class Sealer(Protocol):
+    """The domains' keys."""
+
+    def newest(self, environment: str, domain: str) -> Sealing:
+        """Return the key that seals now."""
 
 
 class LineReader(Struct, frozen=True, kw_only=True):
@@ -36,7 +43,7 @@ class LineReader(Struct, frozen=True, kw_only=True):
         check_within(_limits_of(job), body)
         return deposit_of(
             body,
-            self.sealer,
+            self.sealer.newest(body.environment, body.domain),
             token_id=line_id(job.id, number),
             by=asker_of(job),
             now=job.accepted_at + number,

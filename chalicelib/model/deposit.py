@@ -24,7 +24,3 @@ class Deposit(Discreet, frozen=True, kw_only=True):
     sealed: bytes | None
     body_mark: bytes | None = None
     key_version: int
-
-    def marked(self, mark: bytes) -> Deposit:
-        """Return the deposit with its body's mark."""
-        return Deposit(job=self.job, token=self.token, sealed=self.sealed, body_mark=mark, key_version=self.key_version)

@@ -11,15 +11,57 @@ from chalicelib.seal.envelope import Binding
 from chalicelib.seal.receipt import sign
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chalicelib.model.receipt import Receipt
     from chalicelib.model.token import Place
+    from chalicelib.seal.envelope import BranchKey
     from chalicelib.seal.keyring import Keyring
+
+
+class Sealing(Struct, frozen=True):
+    """One version of a domain's key, at hand: what it does asks neither the table nor KMS."""
+
+    branch: BranchKey
+
+    @property
+    def version(self) -> int:
+        """The version of the key."""
+        return self.branch.version
+
+    def seal(self, plaintext: bytes, place: Place, token_id: str) -> bytes:
+        """Return the sealed form."""
+        return envelope.seal(plaintext, self.branch, _binding(place, token_id))
+
+    def fingerprint(self, access_token: str) -> str:
+        """Return a secret's public name."""
+        return envelope.fingerprint(access_token, self.branch)
+
+    def mark(self, message: bytes) -> bytes:
+        """Return the keyed hash of a request's body."""
+        return envelope.mark(message, self.branch, "body")
+
+    def signer(self) -> Callable[[Receipt], str]:
+        """Return what signs receipts: its key is derived now, so that signing itself lacks nothing any more."""
+        _ = self.branch.receipt_key
+        return self._sign
+
+    def _sign(self, receipt: Receipt) -> str:
+        return sign(receipt, self.branch)
 
 
 class Sealer(Struct, frozen=True):
     """Seal with a domain's newest key, open with the one that sealed."""
 
     keyring: Keyring
+
+    def newest(self, environment: str, domain: str) -> Sealing:
+        """Return the key that seals now. Raises Unavailable, SealBroken."""
+        return Sealing(self.keyring.current(environment, domain))
+
+    def of_version(self, environment: str, domain: str, version: int) -> Sealing:
+        """Return one version of a domain's key. Raises KeyGone where it was shredded."""
+        return Sealing(self.keyring.version(environment, domain, version))
 
     def seal(self, plaintext: bytes, place: Place, token_id: str) -> tuple[bytes, int]:
         """Return the sealed form and the version of the key that sealed it."""
@@ -56,10 +98,6 @@ class Sealer(Struct, frozen=True):
     def mark(self, message: bytes, place: Place, version: int) -> bytes:
         """Return the keyed hash of a request's body under one version of the key."""
         return envelope.mark(message, self.keyring.version(place.environment, place.domain, version), "body")
-
-    def sign(self, receipt: Receipt) -> str:
-        """Write a receipt, signed under the version that it names. Raises KeyGone where that was shredded."""
-        return sign(receipt, self.keyring.version(receipt.environment, receipt.domain, receipt.version))
 
 
 def _binding(place: Place, token_id: str) -> Binding:

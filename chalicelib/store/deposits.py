@@ -8,6 +8,8 @@ from chalicelib.store.items import deposit_from_item, deposit_to_item
 from chalicelib.store.table import ConditionFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chalicelib.model.deposit import Deposit
     from chalicelib.store.table import Table
 
@@ -21,13 +23,14 @@ class Deposits:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def accept(self, deposit: Deposit) -> Deposit | None:
+    def accept(self, deposit: Deposit, *, meanwhile: Callable[[], None] | None = None) -> Deposit | None:
         """Store a deposit with one conditional PutItem and no read.
 
-        Returns None when it is stored now; otherwise what is stored under this id already, unchanged.
+        Returns None when it is stored now; otherwise what is stored under this id already, unchanged. `meanwhile` is as
+        in `Table.put`.
         """
         try:
-            self._table.put(deposit_to_item(deposit), condition=NEW)
+            self._table.put(deposit_to_item(deposit), condition=NEW, meanwhile=meanwhile)
         except ConditionFailed as taken:
             if taken.item is None:
                 raise

@@ -98,12 +98,11 @@ class Obstacle(Discreet, frozen=True):
 
 
 class Table:
-    """One table. `client` is `aws.clients.DynamoDb` or boto3's low-level one; wiring makes it, with time-outs and
-    retries.
-    """
+    """One table. `client` is `aws.clients.DynamoDb` or boto3's low-level one; wiring sets its time-outs."""
 
     def __init__(self, client: Any, name: str, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._client = client
+        self._works_meanwhile = getattr(client, "works_meanwhile", False)  # boto3's waits and does nothing
         self._pause = pause
         self.name = name
 
@@ -134,9 +133,22 @@ class Table:
                 raise Throttled("the table left part of a batch unread")
         return items
 
-    def put(self, item: Mapping[str, object], *, condition: str = "", **operands: object) -> None:
-        """Write an item. Raises ConditionFailed with the item that was there."""
-        self._ask("put_item", Item=to_attributes(item), **conditional(condition, operands))
+    def put(
+        self,
+        item: Mapping[str, object],
+        *,
+        condition: str = "",
+        meanwhile: Callable[[], None] | None = None,
+        **operands: object,
+    ) -> None:
+        """Write an item. Raises ConditionFailed with the item that was there.
+
+        `meanwhile` is called while the answer is under way, in each try, never by boto3's client. It raises nothing.
+        """
+        arguments = conditional(condition, operands)
+        if meanwhile is not None and self._works_meanwhile:
+            arguments["meanwhile"] = meanwhile
+        self._ask("put_item", Item=to_attributes(item), **arguments)
 
     def update(self, key: Mapping[str, object], change: str, *, condition: str = "", **operands: object) -> None:
         """Change an item by an update expression. Raises ConditionFailed."""

@@ -54,10 +54,10 @@ class Held:
 
         checks = {"DynamoDB_20120810": self._table, "TrentService": self._keys}
 
-        def checked(service: JsonService, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        def checked(service: JsonService, operation: str, arguments: Mapping[str, Any], *more: Any) -> dict[str, Any]:
             if check := checks.get(service._target):
                 check(_Named(operation), {"body": json.dumps(arguments, default=lambda content: content.hex())})
-            return call(service, operation, arguments)
+            return call(service, operation, arguments, *more)
 
         return checked
 

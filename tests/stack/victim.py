@@ -49,7 +49,7 @@ class Hand:
     def wrap(self, call: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
         """Return `JsonService.call` as it is under this hand: our own clients have no events to listen to."""
 
-        def struck(service: JsonService, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        def struck(service: JsonService, operation: str, arguments: Mapping[str, Any], *more: Any) -> dict[str, Any]:
             model, asked = SimpleNamespace(name=operation), dict(arguments)
             if operation == "SendMessage":
                 write_delay(asked)
@@ -58,7 +58,7 @@ class Hand:
             except EndpointConnectionError:
                 raise Unanswered("ConnectionRefusedError") from None
             try:
-                answer = call(service, operation, asked)
+                answer = call(service, operation, asked, *more)
             except Refused:
                 self.after(model)
                 raise

@@ -35,9 +35,9 @@ def operations_of(client: Any) -> list[str]:
     service: Any = client._service
     call = service.call
 
-    def counted(operation: str, arguments: Any) -> Any:
+    def counted(operation: str, arguments: Any, *more: Any) -> Any:
         asked.append(operation)
-        return call(operation, arguments)
+        return call(operation, arguments, *more)
 
     service.call = counted
     return asked

@@ -161,3 +161,37 @@ def test_a_success_that_says_nothing_readable_is_no_answer(server: Scripted, ser
 
     with pytest.raises(Unanswered):
         service.call("GetItem", {})
+
+
+def test_what_is_done_meanwhile_is_done_in_each_try(server: Scripted, service: JsonService) -> None:
+    server.script = [BUSY, says(500), says(200, {"done": True})]
+    done: list[int] = []
+
+    assert service.call("PutItem", {"Item": {}}, lambda: done.append(1)) == {"done": True}
+    assert len(done) == 3
+
+
+def test_calls_of_one_operation_are_signed_each_by_its_body_and_time(server: Scripted) -> None:
+    server.script = [says(200)] * 3
+    times = iter([1_800_000_000.0, 1_800_000_001.0, 1_800_057_600.0])
+    signer = Signer(CREDENTIALS, region="us-east-1", service="dynamodb")
+    with closing(Line(server.endpoint)) as line:
+        service = JsonService(line, signer, target="T", version="1.0", clock=lambda: next(times, 1_800_000_000.0))
+        service._form("PutItem")  # its own look at the clock
+        for number in range(2):
+            service.call("PutItem", {"n": number})
+
+    for (headers, body), at in zip(server.heard, (1_800_000_001, 1_800_057_600), strict=True):
+        sent = {name: value for name, value in headers.items() if name in ("content-type", "host", "x-amz-target")}
+        expected = signer.signed("POST", "/", sent, body, at=at)
+        assert {name: headers[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("key", ["AKID\r\nx: y", "AKID\n", "ÄKID"])
+def test_credentials_that_would_begin_another_header_are_not_sent(server: Scripted, key: str) -> None:
+    signer = Signer(Credentials(access_key=key, secret_key="s"), region="us-east-1", service="dynamodb")
+
+    with closing(Line(server.endpoint)) as line, pytest.raises(ValueError, match="printable ASCII"):
+        JsonService(line, signer, target="T", version="1.0").call("PutItem", {})
+
+    assert server.heard == []

@@ -14,6 +14,7 @@ import botocore
 import pytest
 
 from chalicelib.aws.endpoints import Endpoint
+from chalicelib.aws.exchange import written
 from chalicelib.aws.line import Line, Request, Unanswered
 from chalicelib.aws.trust import OWN_BUNDLES, ROOTS, Trust
 from tests.chalicelib.aws.scripted import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ASKED = Request("POST", "/", {"host": "table.example", "content-type": "application/json"}, b'{"a": 1}')
+WRITTEN = written(*ASKED)
 
 
 def test_one_connection_serves_all_requests() -> None:
@@ -138,6 +140,51 @@ def test_an_answer_that_comes_late_is_not_the_next_one_s() -> None:
             line.send(ASKED)
         time.sleep(0.4)
         assert line.send(ASKED).status == 201
+
+
+def test_what_is_done_meanwhile_is_done_before_the_answer_is_there() -> None:
+    is_done = threading.Event()
+
+    def waits(connection: socket.socket) -> bool:
+        assert is_done.wait(5)
+        return says(200)(connection)
+
+    with Scripted([waits]) as server, closing(Line(server.endpoint)) as line:
+        assert line.exchange(WRITTEN, meanwhile=is_done.set).status == 200
+
+
+def test_what_is_sent_again_has_what_is_done_meanwhile_done_again() -> None:
+    done: list[int] = []
+
+    with Scripted([says(200), closes, says(201)]) as server, closing(Line(server.endpoint)) as line:
+        line.send(ASKED)
+        reply = line.exchange(WRITTEN, meanwhile=lambda: done.append(len(server.heard)))
+
+    assert (reply.status, len(done)) == (201, 2)
+
+
+def test_what_is_not_sent_has_nothing_done_meanwhile() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        endpoint = Endpoint(is_secure=False, host="127.0.0.1", port=nobody.getsockname()[1])
+    done: list[int] = []
+
+    with pytest.raises(Unanswered):
+        Line(endpoint).exchange(WRITTEN, meanwhile=lambda: done.append(1))
+
+    assert done == []
+
+
+def test_the_answer_to_a_request_whose_sender_failed_meanwhile_is_not_the_next_one_s() -> None:
+    def fails() -> None:
+        raise LookupError
+
+    with Scripted([says(200), says(500), says(201)]) as server, closing(Line(server.endpoint)) as line:
+        line.send(ASKED)
+        with pytest.raises(LookupError):
+            line.exchange(WRITTEN, meanwhile=fails)
+        assert line.send(ASKED).status == 201
+
+    assert server.opened == 2
 
 
 def test_what_comes_behind_an_answer_is_not_the_next_one_s() -> None:

@@ -37,6 +37,13 @@ class Asked:
         signer = Signer(self.credentials, region=self.region, service=self.service)
         return signer.signed(self.method, self.path, self.headers, self.body, at=at)
 
+    def signed_by_its_form(self, at: int) -> dict[str, str]:
+        signer = Signer(self.credentials, region=self.region, service=self.service)
+        form = signer.form(self.method, self.path, self.headers)
+        signer.sign(form, b"another body", at=at - 86_400)
+        date, authorization = signer.sign(form, self.body, at=at)
+        return {**form.headers, "x-amz-date": date, "authorization": authorization}
+
     def signed_by_botocore(self) -> dict[str, str]:
         headers = {name: value for name, value in self.headers.items() if name != "host"}
         request = AWSRequest(self.method, f"https://{self.headers['host']}{self.path}", data=self.body, headers=headers)
@@ -52,6 +59,7 @@ def assert_the_same(asked: Asked) -> None:
     moment = datetime.strptime(expected["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
     assert asked.signed(int(moment.timestamp())) == expected
+    assert asked.signed_by_its_form(int(moment.timestamp())) == expected
 
 
 CREDENTIALS = st.builds(Credentials, access_key=KEYS, secret_key=SECRETS, session_token=st.none() | SECRETS)

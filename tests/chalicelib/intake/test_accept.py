@@ -19,7 +19,7 @@ from chalicelib.model.receipt import Receipt
 from chalicelib.model.token import Secret
 from chalicelib.seal.kms import KmsWrapper
 from chalicelib.seal.receipt import is_signed, public_key, read
-from chalicelib.seal.sealer import Sealer
+from chalicelib.seal.sealer import Sealer, Sealing
 from chalicelib.store.branch_keys import BranchKeys
 from chalicelib.store.jobs import Jobs
 from chalicelib.store.table import Table
@@ -31,6 +31,7 @@ from tests.chalicelib.seal.counting import CountedWrapper, a_process
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
     from concurrent.futures import Executor
 
     from chalicelib.model.deposit import Deposit
@@ -93,9 +94,9 @@ class LostAnswer:
     def __init__(self, inner: Jobs) -> None:
         self._inner = inner
 
-    def accept(self, deposit: Deposit) -> Deposit | None:
-        self._inner.accept(deposit)
-        return self._inner.accept(deposit)
+    def accept(self, deposit: Deposit, *, meanwhile: Callable[[], None]) -> Deposit | None:
+        self._inner.accept(deposit, meanwhile=meanwhile)
+        return self._inner.accept(deposit, meanwhile=meanwhile)
 
 
 def test_a_token_is_stored_before_the_answer(intake: Intake, jobs: Jobs, sealer: Sealer) -> None:
@@ -330,12 +331,56 @@ def test_a_receipt_adds_no_request_to_the_path(intake: Intake, login_table: Tabl
     assert kms.asked == ["generate"], "by the domain's first token"
 
 
-def test_a_receipt_that_cannot_be_signed_stores_nothing(intake: Intake, jobs: Jobs, sealer: Sealer) -> None:
-    class NoSigner(Sealer):
-        def sign(self, receipt: Receipt) -> str:
-            raise Unavailable(receipt.id)
+def test_a_receipt_is_signed_while_the_table_s_answer_is_under_way(sealer: Sealer, clock: Clock) -> None:
+    signed = threading.Event()
 
-    silent = replace(intake, sealer=NoSigner(sealer.keyring))
+    class Watched(Sealing):
+        def signer(self) -> Callable[[Receipt], str]:
+            sign = Sealing.signer(self)
+
+            def watched(receipt: Receipt) -> str:
+                signed.set()
+                return sign(receipt)
+
+            return watched
+
+    class WatchedKeys(Sealer):
+        def newest(self, environment: str, domain: str) -> Sealing:
+            return Watched(super().newest(environment, domain).branch)
+
+    def answers_later(connection: socket.socket) -> bool:
+        assert signed.wait(5)
+        return says(200)(connection)
+
+    with Scripted([answers_later]) as server:
+        jobs = Jobs(Table(dynamodb_client("ours", f"http://127.0.0.1:{server.endpoint.port}"), "any"))
+        keys = WatchedKeys(sealer.keyring)
+        _, is_new, receipt = Intake(deposits=jobs, sealer=keys, now=clock, new_id=ids()).accept(
+            read_hand_in(body()), by=Who(principal=HOOK), idempotency_key=None
+        )
+
+    assert is_new
+    assert read(receipt) is not None
+
+
+def test_a_write_that_fails_gives_no_receipt_though_one_was_signed_meanwhile(sealer: Sealer, clock: Clock) -> None:
+    with Scripted([says(500)] * 3) as server:
+        jobs = Jobs(Table(dynamodb_client("ours", f"http://127.0.0.1:{server.endpoint.port}"), "any"))
+
+        with pytest.raises(Unavailable):
+            accept(Intake(deposits=jobs, sealer=sealer, now=clock, new_id=ids()), body())
+
+
+def test_a_receipt_that_cannot_be_signed_stores_nothing(intake: Intake, jobs: Jobs, sealer: Sealer) -> None:
+    class NoSigner(Sealing):
+        def signer(self) -> Callable[[Receipt], str]:
+            raise Unavailable
+
+    class NoSigners(Sealer):
+        def newest(self, environment: str, domain: str) -> Sealing:
+            return NoSigner(super().newest(environment, domain).branch)
+
+    silent = replace(intake, sealer=NoSigners(sealer.keyring))
 
     with pytest.raises(Unavailable):
         receipted(silent, body())

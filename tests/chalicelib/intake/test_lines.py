@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class Plain:
-    """A sealer that seals nothing."""
+    """Keys that seal nothing."""
 
-    def seal(self, plaintext: bytes, place: Place, token_id: str) -> tuple[bytes, int]:  # noqa: ARG002
-        return plaintext, 1
+    version: int = 1
 
-    def fingerprint(self, access_token: str, place: Place) -> str:  # noqa: ARG002
+    def newest(self, environment: str, domain: str) -> Plain:  # noqa: ARG002
+        return self
+
+    def seal(self, plaintext: bytes, place: Place, token_id: str) -> bytes:  # noqa: ARG002
+        return plaintext
+
+    def fingerprint(self, access_token: str) -> str:  # noqa: ARG002
         return "k1:0123456789abcdef"
-
-    def mark(self, message: bytes, place: Place, version: int) -> bytes:  # noqa: ARG002
-        return b"m"
 
 
 READ = LineReader(sealer=Plain())

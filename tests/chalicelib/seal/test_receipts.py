@@ -44,6 +44,10 @@ def a_receipt(version: int, **changes: Any) -> Receipt:
     return Receipt(**{**usual, "accepted_at": NOW, "body": bytes(32), **changes})
 
 
+def signed(keyring: Keyring, receipt: Receipt) -> str:
+    return Sealer(keyring).of_version(*HERE, receipt.version).signer()(receipt)
+
+
 def forget_receipt_keys(table: Table, *versions: int) -> None:
     """Make versions as they were before there were receipts."""
     for version in versions:
@@ -121,12 +125,12 @@ def test_every_process_writes_the_same_receipt_also_after_a_rotation(
     keyring: Keyring, table: Table, kms: CountedWrapper, clock: Clock
 ) -> None:
     keyring.current(*HERE)
-    first = Sealer(keyring).sign(a_receipt(1))
+    first = signed(keyring, a_receipt(1))
     keyring.rotate(*HERE)
 
-    assert Sealer(keyring).sign(a_receipt(1)) == first
-    assert Sealer(a_process(table, kms, clock)).sign(a_receipt(1)) == first
-    assert Sealer(keyring).sign(a_receipt(2)) != first
+    assert signed(keyring, a_receipt(1)) == first
+    assert signed(a_process(table, kms, clock), a_receipt(1)) == first
+    assert signed(keyring, a_receipt(2)) != first
 
 
 def test_signing_asks_neither_the_table_nor_kms_where_the_key_has_sealed(
@@ -137,7 +141,7 @@ def test_signing_asks_neither_the_table_nor_kms_where_the_key_has_sealed(
     before = len(kms.asked)
 
     for number in range(1, 50):
-        Sealer(keyring).sign(a_receipt(1, id=an_id(number)))
+        signed(keyring, a_receipt(1, id=an_id(number)))
 
     assert asked == []
     assert len(kms.asked) == before
@@ -189,7 +193,7 @@ def test_what_a_shredded_key_signed_stays_verifiable_though_nothing_opens(
     assert [receipts.ours(text) for text in texts.values()] == [a_receipt(1), a_receipt(2)]
     assert receipts.ours(texts[1][:-4] + "AAAA") is None
     with pytest.raises(KeyGone):
-        Sealer(keyring).sign(a_receipt(1))
+        signed(keyring, a_receipt(1))
 
 
 def test_behind_a_second_shredding_the_keys_of_the_first_are_published_still(
