@@ -7,6 +7,7 @@ metric of its own, and paid for.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -17,13 +18,22 @@ if TYPE_CHECKING:
 NAMESPACE = "Cloakroom"
 
 
-class Metric(Struct, frozen=True, kw_only=True):
+class Metric(Struct, frozen=True, kw_only=True, dict=True):  # no slots: its directive is kept with it
     """A metric made of an event: counted, or read from the line's `field`."""
 
     name: str
     dimensions: tuple[str, ...] = ("stage",)
     field: str | None = None
     unit: str = "Count"
+
+    @cached_property
+    def directive(self) -> dict[str, object]:
+        """What CloudWatch is told of it."""
+        return {
+            "Namespace": NAMESPACE,
+            "Dimensions": [list(self.dimensions)],
+            "Metrics": [{"Name": self.name, "Unit": self.unit}],
+        }
 
 
 _BY_TYPE = ("stage", "type")
@@ -63,16 +73,10 @@ def embedded(event: str, line: Mapping[str, object], timestamp: int) -> dict[str
     values: dict[str, object] = {}
     for metric in METRICS.get(event, ()):
         field_missing = metric.field is not None and metric.field not in line
-        if field_missing or any(name not in line for name in metric.dimensions):
+        if field_missing or not line.keys() >= {*metric.dimensions}:
             continue
         values[metric.name] = 1 if metric.field is None else line[metric.field]
-        directives.append(
-            {
-                "Namespace": NAMESPACE,
-                "Dimensions": [list(metric.dimensions)],
-                "Metrics": [{"Name": metric.name, "Unit": metric.unit}],
-            }
-        )
-    if not directives:
-        return {}
-    return {**values, "_aws": {"Timestamp": timestamp, "CloudWatchMetrics": directives}}
+        directives.append(metric.directive)
+    if directives:
+        values["_aws"] = {"Timestamp": timestamp, "CloudWatchMetrics": directives}
+    return values

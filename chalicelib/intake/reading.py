@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+from msgspec.structs import asdict
 
 from chalicelib.errors import BodyTooLarge, InvalidBody, InvalidParameter
 from chalicelib.intake.bodies import (
@@ -29,7 +30,7 @@ from chalicelib.intake.secret_texts import SHORTEST_SECRET, names_a_secret
 from chalicelib.model import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 B = TypeVar("B", bound=msgspec.Struct)
 
@@ -38,8 +39,9 @@ LONGEST_SHOWN_NAME = 32
 
 _canonical = msgspec.json.Encoder(order="deterministic")
 
-_NO_BODY = HandIn(subject="", provider="", token=TokenIn(access_token=""))
-"""A body with nothing but defaults: what a required member never is."""
+# What members are that were left out; of a required one, what it never is.
+_OF_TOKEN = asdict(TokenIn(access_token=""))
+_OF_BODY = asdict(HandIn(subject="", provider="", token=TokenIn(access_token="")))
 
 _AT = r"^(?P<rule>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?$"
 _UNKNOWN = r"^Object contains unknown field `(?P<name>.*?)`(?: - at `\$(?P<path>.*)`)?$"
@@ -127,13 +129,13 @@ def canonical(body: HandIn) -> bytes:
     Its keyed hash is stored: these bytes are a contract with later versions. Members that have their default are left
     out, so that a new optional one changes nothing for the bodies of before.
     """
-    given = _given(body, _NO_BODY)
-    return _canonical.encode({**given, "token": _given(body.token, _NO_BODY.token)})
+    given = _given(body, _OF_BODY)
+    given["token"] = _given(body.token, _OF_TOKEN)
+    return _canonical.encode(given)
 
 
-def _given(struct: msgspec.Struct, defaults: msgspec.Struct) -> dict[str, Any]:
-    members = {name: getattr(struct, name) for name in struct.__struct_fields__}
-    return {name: value for name, value in members.items() if value != getattr(defaults, name)}
+def _given(struct: msgspec.Struct, defaults: Mapping[str, object]) -> dict[str, Any]:
+    return {name: value for name, value in asdict(struct).items() if value != defaults[name]}
 
 
 def read(raw: bytes, body: type[B], largest: int = LARGEST_BODY) -> B:
@@ -185,21 +187,20 @@ def _invalid(field: str, rule: str) -> InvalidBody:
 
 def _check(body: HandIn) -> None:
     """Check what no pattern can say of a token that is handed in."""
-    for name, value, fault_of in _named(body):
-        _check_name(name, value, fault_of)
+    for name, fault_of in _NAMES:
+        _check_name(name, getattr(body, name), fault_of)
     _check_life(body.token)
     _check_extra(body.token)
     _check_metadata(body)
     _check_clear_texts(body)
 
 
-def _named(body: HandIn) -> tuple[tuple[str, str, Callable[[str], str | None]], ...]:
-    return (
-        ("subject", body.subject, names.subject_fault),
-        ("provider", body.provider, names.provider_fault),
-        ("environment", body.environment, names.environment_fault),
-        ("domain", body.domain, names.domain_fault),
-    )
+_NAMES: tuple[tuple[str, Callable[[str], str | None]], ...] = (
+    ("subject", names.subject_fault),
+    ("provider", names.provider_fault),
+    ("environment", names.environment_fault),
+    ("domain", names.domain_fault),
+)
 
 
 def _check_name(field: str, value: str, fault_of: Callable[[str], str | None]) -> None:
@@ -237,20 +238,28 @@ def _check_metadata(body: HandIn) -> None:
 def _check_clear_texts(body: HandIn) -> None:
     """Refuse a body that repeats a token where texts are kept in the clear: logs, keys and records would show it."""
     clear = [
-        *((field, name) for field, name, _ in _named(body)),
+        ("subject", body.subject),
+        ("provider", body.provider),
+        ("environment", body.environment),
+        ("domain", body.domain),
         ("token.token_type", body.token.token_type or ""),
         ("token.scope", body.token.scope or ""),
-        *(("metadata", text) for entry in body.metadata.items() for text in entry),
+        *[("metadata", text) for entry in body.metadata.items() for text in entry],
     ]
-    secrets = _secrets(body.token)
+    together = "\n".join([text for _, text in clear])
+    secrets = [secret for secret in _secrets(body.token) if secret in together]
+    if not secrets:  # what is not in all of them together is in none: the usual case, and soon told
+        return
     for field, text in clear:
         if any(secret in text for secret in secrets):
             raise _invalid(field, "it is kept in the clear and must not repeat the token")
 
 
 def _secrets(token: TokenIn) -> tuple[str, ...]:
-    texts = (token.access_token, token.refresh_token, token.id_token, *_secrets_in(token.extra))
-    return tuple(text for text in texts if text and len(text) >= SHORTEST_SECRET)
+    texts = [token.access_token, token.refresh_token, token.id_token]
+    if token.extra is not None:
+        texts += _secrets_in(token.extra)
+    return tuple([text for text in texts if text and len(text) >= SHORTEST_SECRET])
 
 
 def _secrets_in(value: object, name: str = "") -> Iterator[str]:

@@ -74,8 +74,7 @@ class Who(Struct, frozen=True, kw_only=True):
 
     def origin(self) -> dict[str, object] | None:
         """Return all but the principal, as a job keeps it; None where nothing is known."""
-        known = {name: getattr(self, name) for name in _ORIGIN}
-        return {name: text for name, text in known.items() if text} or None
+        return {name: text for name in _ORIGIN if (text := getattr(self, name))} or None
 
 
 _ORIGIN = ("issuer", "client", "bearer", "groups", "address")

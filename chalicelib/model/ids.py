@@ -1,4 +1,4 @@
-"""Ids: 16 bytes, written as 26 characters of a-z and 2-7."""
+"""Ids: 26 characters of a-z and 2-7, 16 bytes of a hash or chance alone."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import re
 _ID_BYTES = 16
 _ID = re.compile(r"[a-z2-7]{26}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_OF_BYTE = (_LETTERS * 8).encode("ascii")
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 
 
 def id_from(random: bytes) -> str:
-    """Write 16 bytes as an id: RFC 4648's base32 in lower case and without its padding, which costs a login less so
-    than by `base64`.
-    """
+    """Write 16 bytes as an id: RFC 4648's base32 in lower case and without its padding."""
     bits = int.from_bytes(random, "big") << 2  # 130: 26 letters of 5
     return "".join([_PAIRS[bits >> shift & 0x3FF] for shift in range(120, -1, -10)])
+
+
+def random_id(random: bytes) -> str:
+    """Write 26 random bytes as an id: of each, five bits."""
+    return random.translate(_OF_BYTE).decode("ascii")
 
 
 def hashed_id(purpose: bytes, *names: str) -> str:

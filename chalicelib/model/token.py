@@ -8,6 +8,7 @@ import enum
 import json
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
 from msgspec import Struct, field
 
 from chalicelib.model.clock import SECOND, rfc3339
@@ -29,7 +30,7 @@ KEEP_REFRESHABLE = 90 * 86_400
 KEEP_UNKNOWN = 400 * 86_400
 """Seconds that a token of unknown expiry is kept. The longest idle life in use is a year (GitHub's classic tokens)."""
 
-_written = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_written = msgspec.json.Encoder().encode
 _JWT_PARTS = 3
 _LATEST_EXPIRY = 253_402_300_799  # 9999-12-31T23:59:59Z, the last second that RFC 3339 can write
 
@@ -47,7 +48,7 @@ class TokenStatus(enum.StrEnum):
     REVOKED = "REVOKED"
 
 
-class Secret(Discreet, frozen=True, kw_only=True):
+class Secret(Discreet, frozen=True, kw_only=True, omit_defaults=True):
     """What a provider gave and nobody else may see; sealed before it touches the table, absent from every `repr`."""
 
     HIDDEN: ClassVar[tuple[str, ...]] = ("access_token", "refresh_token", "id_token", "extra")
@@ -58,15 +59,11 @@ class Secret(Discreet, frozen=True, kw_only=True):
     extra: Mapping[str, object] | None = None
 
     def to_bytes(self) -> bytes:
-        """Write the secret for sealing. The form is kept for as long as tokens are: add members, never rename."""
-        members = {
-            "access_token": self.access_token,
-            "refresh_token": self.refresh_token,
-            "id_token": self.id_token,
-            "extra": self.extra,
-        }
-        given = {name: value for name, value in members.items() if value is not None}
-        return _written(given).encode()
+        """Write the secret for sealing: a JSON object of what is not None.
+
+        The form is kept for as long as tokens are: add members, never rename.
+        """
+        return _written(self)
 
     @classmethod
     def from_bytes(cls, plaintext: bytes) -> Secret:

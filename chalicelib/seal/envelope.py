@@ -167,8 +167,5 @@ def _hkdf(key: bytes, *, salt: bytes, info: bytes) -> bytes:
 
 def _associated(header: bytes, binding: Binding) -> bytes:
     names = (binding.environment, binding.domain, binding.subject, binding.provider, binding.id)
-    parts = [header]
-    for name in names:
-        encoded = name.encode()
-        parts += [len(encoded).to_bytes(4, "big"), encoded]
-    return b"".join(parts)
+    encoded = [name.encode() for name in names]
+    return header + b"".join([len(name).to_bytes(4, "big") + name for name in encoded])

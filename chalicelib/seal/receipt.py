@@ -19,6 +19,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from binascii import b2a_base64
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ TYPE = "cloakroom-receipt+jwt"
 
 MARK_BYTES = 32
 
+_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _COMPACT = r"([A-Za-z0-9_\-]{1,512}\.[A-Za-z0-9_\-]{1,512})\.([A-Za-z0-9_\-]{86})"
 _ID = r"[a-z2-7]{26}"
 _VERSION = r"[1-9][0-9]{0,9}"
@@ -131,7 +133,7 @@ def _object(part: str) -> dict[str, Any]:
 
 
 def _text(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    return b2a_base64(raw, newline=False).rstrip(b"=").translate(_TO_URL_SAFE).decode("ascii")
 
 
 def _bytes(text: str) -> bytes:

@@ -22,9 +22,12 @@ def to_attributes(values: Mapping[str, object]) -> Attributes:
     """Write `values` as an item. None is left out; numbers are whole."""
     written: Attributes = {}
     for name, value in values.items():
-        # Most of what is stored is plain text; asked first, and here, it costs half.
-        if type(value) is str:
+        # Most of what is stored is plain text and numbers; asked first, and here, they cost half.
+        kind = type(value)
+        if kind is str:
             written[name] = {"S": value}
+        elif kind is int:
+            written[name] = {"N": str(value)}
         elif value is not None:
             written[name] = _to(value)
     return written
@@ -41,12 +44,7 @@ def from_attributes(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return read
 
 
-def _to(value: object) -> dict[str, Any]:  # noqa: PLR0911  one a type
-    kind = type(value)
-    if kind is str:  # two of three, and the tests below take their time
-        return {"S": value}
-    if kind is int:
-        return {"N": str(value)}
+def _to(value: object) -> dict[str, Any]:
     if isinstance(value, str):
         return {"S": str(value)}
     if isinstance(value, bool):

@@ -112,7 +112,7 @@ def job_to_item(job: Job, *, ttl: int) -> dict[str, object]:
     What follows from the rest is left out, for the intake pays for each KB: `allowed` and `deadline_at` where they are
     the type's usual budget, the first line of the history, and the `token_id` of a job whose token has its own id.
     """
-    budget = BUDGETS[job.type]
+    budget, place = BUDGETS[job.type], job.place
     return {
         **keys.job_key(job.id),
         "kind": "job",
@@ -125,8 +125,10 @@ def job_to_item(job: Job, *, ttl: int) -> dict[str, object]:
         "attempts": job.attempts,
         "requester": job.requester,
         "subject": job.subject,
-        "token_id": None if job.place is not None and job.token_id == job.id else job.token_id,
-        **({} if job.place is None else _place_attributes(job.place)),
+        "token_id": None if place is not None and job.token_id == job.id else job.token_id,
+        "provider": None if place is None else place.provider,
+        "environment": None if place is None else place.environment,
+        "domain": None if place is None else place.domain,
         "input": None if job.input is None else dict(job.input),
         "result": None if job.result is None else dict(job.result),
         "error": None if job.error is None else dict(job.error),
@@ -134,7 +136,8 @@ def job_to_item(job: Job, *, ttl: int) -> dict[str, object]:
         "allowed": None if job.allowed == budget.attempts else job.allowed,
         "deadline_at": None if job.deadline_at == job.accepted_at + budget.lifetime else job.deadline_at,
         "origin": None if job.origin is None else dict(job.origin),
-        **_index_attributes(job),
+        "list_shard": keys.list_shard(job.type, job.id),
+        **_changing_index_attributes(job),
     }
 
 
@@ -224,14 +227,15 @@ def token_from_image(image: Mapping[str, Any]) -> Token:
         raise Unreadable(f"a deposit without {missing}") from None
 
 
-def _index_attributes(job: Job) -> dict[str, object]:
-    """Return what puts a job into the indexes, beside `subject` and `accepted_at` (docs/architecture.md lists them)."""
-    attributes: dict[str, object] = {"list_shard": keys.list_shard(job.type, job.id)}
+def _changing_index_attributes(job: Job) -> dict[str, object]:
+    """Return what puts a job into the indexes that it leaves or enters when it ends; it stands in the others for life,
+    by `subject`, `accepted_at` and `list_shard` (docs/architecture.md lists them).
+    """
     if job.is_open:
-        return {**attributes, "open_shard": keys.open_shard(job.subject), "due_at": job.due_at}
+        return {"open_shard": keys.open_shard(job.subject), "due_at": job.due_at}
     if job.status in keys.UNSUCCESSFUL:
-        return {**attributes, "unsuccessful_shard": keys.unsuccessful_shard(job.status, job.id)}
-    return attributes
+        return {"unsuccessful_shard": keys.unsuccessful_shard(job.status, job.id)}
+    return {}
 
 
 def _token_attributes(token: Token) -> dict[str, object]:
@@ -272,15 +276,6 @@ def _place(item: Mapping[str, Any]) -> Place:
         subject=item["subject"],
         provider=item["provider"],
     )
-
-
-def _place_attributes(place: Place) -> dict[str, object]:
-    return {
-        "subject": place.subject,
-        "provider": place.provider,
-        "environment": place.environment,
-        "domain": place.domain,
-    }
 
 
 def _ttl(token: Token) -> int:

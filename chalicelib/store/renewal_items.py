@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.model.renewal import Journal, LastRefresh, Reauth, Renewal
+from chalicelib.model.renewal import FIRST, Journal, LastRefresh, Reauth, Renewal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,8 @@ RENEWAL_ATTRIBUTES = (
 def renewal_to_attributes(token: Token) -> dict[str, object]:
     """Write a token's refreshes; what is not there is None."""
     renewal = token.renewal
+    if renewal is FIRST and token.generation == 1:
+        return {}
     return {
         "generation": None if token.generation == 1 else token.generation,
         "obtained_at": renewal.obtained_at or None,

@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.model.ids import id_from
+from chalicelib.model.ids import random_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +30,8 @@ def chance() -> float:
 
 
 def new_id() -> str:
-    """Return 128 random bits as an id."""
-    return id_from(os.urandom(16))
+    """Return 130 random bits as an id."""
+    return random_id(os.urandom(26))
 
 
 def new_ticket() -> str:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 
 from chalicelib import log
+from chalicelib.model.job import Type
 
 MARKER = "MARKER-7f3a"
 
@@ -80,3 +82,20 @@ def test_a_failure_that_was_never_raised_has_no_place(capsys: pytest.CaptureFixt
     log.failure("request.failed", ValueError(MARKER))
 
     assert MARKER not in str(logged(capsys))
+
+
+@pytest.mark.parametrize("text", ["Zoë", "🔑", "half \ud83d of one", "a\u2028b\u0085c", "\x7f\x00\x1b[31m"])
+def test_a_text_of_any_letters_is_logged_on_one_line_of_ascii(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    log.fact("event", value=text)
+
+    written = capsys.readouterr().out
+    assert written.isascii()
+    assert len(written.splitlines()) == 1
+    assert json.loads(written)["value"] == text
+
+
+def test_the_code_of_an_enumeration_is_logged_as_its_text_or_number(capsys: pytest.CaptureFixture[str]) -> None:
+    log.fact("event", type=Type.STORE, status=HTTPStatus.ACCEPTED, exact=False)
+
+    (line,) = logged(capsys)
+    assert (line["type"], line["status"], line["exact"]) == ("token.store", 202, False)

@@ -141,6 +141,7 @@ def test_a_logged_outcome_is_a_metric_on_one_line_with_the_time_in_milliseconds(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STAGE", "prod")
+    monkeypatch.setattr(log, "_stage", log._stage.__wrapped__)  # a process remembers its stage
     log.begin(function="work", request_id="r1")
 
     log.fact("job.failed", job="j1", type="token.revoke", code="unavailable", after_ms=9)

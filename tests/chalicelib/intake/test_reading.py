@@ -334,6 +334,23 @@ def test_a_secret_of_extra_is_not_repeated_in_the_clear(name: str) -> None:
     assert refused.value.facts["field"] == "metadata"
 
 
+def test_of_several_texts_that_repeat_a_secret_the_first_is_named() -> None:
+    raw = body(
+        token={"access_token": "first-secret", "refresh_token": "other-secret"},
+        provider="other-secret",
+        metadata={"copy": "first-secret"},
+    )
+
+    assert refusal(raw) == ("provider", "it is kept in the clear and must not repeat the token")
+
+
+def test_texts_that_repeat_a_secret_only_one_behind_the_other_repeat_none() -> None:
+    raw = body(token={"access_token": "t", "extra": {"client_secret": "one-half\nother-half"}}, metadata={})
+    split = json.dumps({**json.loads(raw), "metadata": {"one-half": "other-half"}}).encode()
+
+    assert read_hand_in(split).metadata == {"one-half": "other-half"}
+
+
 def test_an_idempotency_key_that_repeats_the_token_is_refused() -> None:
     raw = json.dumps({"subject": "jane", "provider": "google", "token": {"access_token": "ya29.fine"}}).encode()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -111,3 +111,10 @@ def test_a_jwt_past_its_exp_is_never_active(exp: int, late: int) -> None:
 
 def test_a_moment_is_kept_in_microseconds_whatever_its_offset() -> None:
     assert micros(datetime(2027, 1, 15, 9, 30, tzinfo=timezone(timedelta(hours=1, minutes=30)))) == NOW
+
+
+@given(micros_=st.integers(0, 253_402_300_799_999_999))
+def test_a_moment_is_written_as_the_standard_library_writes_it(micros_: int) -> None:
+    whole = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros_)
+
+    assert rfc3339(micros_) == whole.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from chalicelib.model.ids import hashed_id, id_from
+from chalicelib.model.ids import hashed_id, id_from, is_id, random_id
 
 
 def test_an_id_is_26_letters_and_digits_of_16_bytes() -> None:
@@ -23,3 +23,9 @@ def test_other_names_another_cut_between_them_and_another_purpose_are_other_ids(
     }
 
     assert len(ids) == 6
+
+
+def test_a_random_id_takes_five_bits_of_each_byte_and_every_letter_as_often() -> None:
+    assert random_id(bytes(range(32))) == "abcdefghijklmnopqrstuvwxyz234567"
+    assert {len(set(random_id(bytes([low + 32 * high for high in range(8)])))) for low in range(32)} == {1}
+    assert is_id(random_id(bytes(range(100, 126))))

@@ -110,6 +110,8 @@ def test_an_unknown_expiry_is_shown_as_null() -> None:
         Secret(access_token="opaque"),
         Secret(access_token="a.b.c", refresh_token="r", id_token="i", extra={"instance_url": "https://x.example"}),
         Secret(access_token='quote " slash \\ line\n', extra={"nested": [1, 2.5, True, None, {"ü": "é"}]}),
+        Secret(access_token="a", extra={"large": [2**64, -(2**70), 1.5e300, 5e-324, -0.0], "🔑": "\x7f\u2028"}),
+        Secret(access_token="a", extra={}),
     ],
 )
 def test_a_secret_is_written_and_read_back(secret: Secret) -> None:
