@@ -17,8 +17,8 @@ from bench.figures import LIMIT, OURS, PEER, Target, compared, interleaved, midd
 from bench.limits import wire
 from bench.server import server
 from chalicelib import log
-from chalicelib.aws.clients import Sockets
 from chalicelib.aws.endpoints import parse, surroundings
+from chalicelib.aws.sockets import Sockets
 from chalicelib.aws.switchboard import CONNECTIONS, Switchboard
 from chalicelib.aws.trust import Trust
 from chalicelib.model import notice

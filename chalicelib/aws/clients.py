@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import os
-import time
 from base64 import b64decode
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.json_service import TRIES, JsonService, Refused
-from chalicelib.aws.line import READ_TIMEOUT, Line, Request
+from chalicelib.aws.json_service import TRIES, JsonService
+from chalicelib.aws.line import READ_TIMEOUT, Line
 from chalicelib.aws.signature import Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from chalicelib.aws.endpoints import Endpoint, Surroundings
-    from chalicelib.aws.line import Reply
-
-_REFUSED: Final = 400
-"""And all statuses above."""
 
 
 class DynamoDb:
@@ -118,54 +111,6 @@ class Kms:
     def decrypt(self, **arguments: object) -> dict[str, Any]:
         """Unwrap a key."""
         return _with_bytes(self._service.call("Decrypt", arguments))
-
-
-class Sockets:
-    """A WebSocket API's `@connections`. Nothing is tried again but what a kept connection lost: see `Line`.
-
-    boto3's methods, and their halves for who sends by other means: `posting` and `closing` say what to send, `check`
-    reads what came of it.
-    """
-
-    def __init__(self, endpoint: Endpoint, around: Surroundings, *, read_timeout: float = 2.0) -> None:
-        self.endpoint = endpoint
-        self._signer = Signer(around.credentials, region=around.region, service="execute-api")
-        self._line = Line(endpoint, read_timeout=read_timeout)
-        self._to_close = {"host": endpoint.authority}
-        self._to_post = {**self._to_close, "content-type": "application/octet-stream"}
-
-    def post_to_connection(self, *, ConnectionId: str, Data: bytes) -> None:  # noqa: N803  as boto3 names them
-        """Send a message. Raises Refused, Unanswered."""
-        self.check(self._line.send(self.posting(ConnectionId, Data)))
-
-    def delete_connection(self, *, ConnectionId: str) -> None:  # noqa: N803
-        """Close a connection. Raises Refused, Unanswered."""
-        self.check(self._line.send(self.closing(ConnectionId)))
-
-    def posting(self, connection_id: str, data: bytes) -> Request:
-        """Return the request that sends a message, signed now."""
-        return self._signed("POST", connection_id, self._to_post, data)
-
-    def closing(self, connection_id: str) -> Request:
-        """Return the request that closes a connection, signed now."""
-        return self._signed("DELETE", connection_id, self._to_close, b"")
-
-    @staticmethod
-    def check(reply: Reply) -> None:
-        """Read an answer. Raises Refused."""
-        if reply.status >= _REFUSED:
-            code = reply.headers.get("x-amzn-errortype", "").partition(":")[0] or str(reply.status)
-            raise Refused({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": reply.status}})
-
-    def _signed(self, method: str, connection_id: str, headers: Mapping[str, str], body: bytes) -> Request:
-        path = f"{self.endpoint.path}/@connections/{_escaped(connection_id)}"
-        return Request(method, path, self._signer.signed(method, path, headers, body, at=int(time.time())), body)
-
-
-@lru_cache(maxsize=4_096)
-def _escaped(connection_id: str) -> str:
-    """Write a connection's id as a segment of a path; the same are told again and again."""
-    return quote(connection_id, safe="")
 
 
 def _with_bytes(answer: dict[str, Any]) -> dict[str, Any]:

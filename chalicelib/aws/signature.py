@@ -12,6 +12,7 @@ from __future__ import annotations
 import hmac
 import re
 import time
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from urllib.parse import quote
@@ -64,20 +65,26 @@ class Signer:
         Names are in lower case, and `host` is among them; `path` is as it will be sent, without a query. Raises
         ValueError for a path with an empty segment or a step, which the other side would read as another.
         """
+        alike = self.alike(method, headers, body, at=at)
+        return {**alike.headers, "authorization": alike.authorization + alike.signature(path)}
+
+    def alike(self, method: str, headers: Mapping[str, str], body: bytes, *, at: int) -> Alike:
+        """Return what signs requests that differ in nothing but their path; the rest is as in `signed`."""
         moment = self._time(at)
         sent = {**headers, "x-amz-date": moment}
         if self._credentials.session_token is not None:
             sent["x-amz-security-token"] = self._credentials.session_token
         names = sorted(sent)
         signed = ";".join(names)
-        lines = "".join(f"{name}:{' '.join(sent[name].split())}\n" for name in names)
-        canonical = f"{method}\n{_canonical_path(path)}\n\n{lines}\n{signed}\n{sha256(body).hexdigest()}"
+        lines = "".join([f"{name}:{' '.join(sent[name].split())}\n" for name in names])
         scope = f"{moment[:8]}/{self._region}/{self._service}/aws4_request"
-        to_sign = f"{_ALGORITHM}\n{moment}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.digest(self._key_of(moment[:8]), to_sign.encode(), "sha256").hex()
-        credential = f"{self._credentials.access_key}/{scope}"
-        sent["authorization"] = f"{_ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature={signature}"
-        return sent
+        return Alike(
+            sent,
+            f"{_ALGORITHM} Credential={self._credentials.access_key}/{scope}, SignedHeaders={signed}, Signature=",
+            (f"{method}\n", f"\n\n{lines}\n{signed}\n{sha256(body).hexdigest()}"),
+            f"{_ALGORITHM}\n{moment}\n{scope}\n",
+            self._key_of(moment[:8]),
+        )
 
     def form(self, method: str, path: str, headers: Mapping[str, str]) -> Form:
         """Return what `sign` needs of requests that differ in their body and their time alone; else as `signed`."""
@@ -123,6 +130,34 @@ class Signer:
         return key
 
 
+class Alike:
+    """Requests of one time that differ in their path alone: all their headers, but for the signature in the last."""
+
+    __slots__ = ("_around_path", "_before_digest", "_key", "authorization", "headers")
+
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        authorization: str,
+        around_path: tuple[str, str],
+        before_digest: str,
+        key: bytes,
+    ) -> None:
+        self.headers = headers
+        self.authorization = authorization
+        self._around_path = around_path
+        self._before_digest = before_digest
+        self._key = key
+
+    def signature(self, path: str) -> str:
+        """Sign the one with this path. Raises ValueError as `Signer.signed` does."""
+        before, behind = self._around_path
+        canonical = f"{before}{_canonical_path(path)}{behind}"
+        to_sign = f"{self._before_digest}{sha256(canonical.encode()).hexdigest()}"
+        return hmac.digest(self._key, to_sign.encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=4_096)
 def _canonical_path(path: str) -> str:
     if path == "/":
         return path

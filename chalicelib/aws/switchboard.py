@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from chalicelib.aws.connecting import CONNECT_TIMEOUT, Lost, connected
-from chalicelib.aws.exchange import Garbled, written
-from chalicelib.aws.line import Reply, Request, Unanswered, unanswered
+from chalicelib.aws.exchange import Garbled
+from chalicelib.aws.line import Reply, Unanswered, unanswered
 from chalicelib.aws.loop import Loop
 from chalicelib.aws.trust import Trust, trust
 from chalicelib.aws.wire import Wire
@@ -42,6 +42,11 @@ SLOW: Final = 0.2
 """Seconds after which a call does not count any more among those under way, and another connection takes its place."""
 MOST_SLOW: Final = 192
 """Of them at a time: 256 connections in all, of the 1,024 files that a Lambda function may have open."""
+
+AHEAD: Final = 1 / 4
+"""How many more calls may be asked for than there are connections, as a share of these: they are written while others
+are under way, and a connection whose answer has come carries the next at once. None while a call is slow: so none waits
+longer than SLOW, but for a connection to open."""
 
 _LONGEST_WAIT: Final = 1.0
 
@@ -80,6 +85,7 @@ class Switchboard:
         believing: Trust = trust,
     ) -> None:
         self._most = connections
+        self._ahead = int(connections * AHEAD)
         self._endpoint = endpoint
         self._pool = pool
         self._connect_timeout = connect_timeout
@@ -98,13 +104,13 @@ class Switchboard:
         self._waiting: deque[_Call] = deque()
         self._again: deque[_Call] = deque()
         """Calls that a kept connection lost: fresh ones are theirs."""
+        self._answered: deque[tuple[_Call, Reply | Unanswered]] = deque()
 
-    def ask(self, request: Request, done: Callable[[Reply | Unanswered], None]) -> None:
-        """Send a request when a connection is free; `done` is called with what came of it, never before this returns.
-
-        Raises ValueError for a request that is none.
+    def ask(self, sent: bytes, done: Callable[[Reply | Unanswered], None]) -> None:
+        """Send a request, as its bytes are, when a connection is free; `done` is called with what came of it, never
+        before this returns.
         """
-        call = _Call(written(*request), done)
+        call = _Call(sent, done)
         if self._idle and not self._waiting:
             self._begin(self._idle.pop(), call)
         else:
@@ -113,8 +119,8 @@ class Switchboard:
 
     @property
     def room(self) -> int:
-        """How many calls may be under way, slow ones among them."""
-        return self._most + min(len(self._slow), MOST_SLOW)
+        """How many calls may be asked for and not answered, slow ones among them."""
+        return self._most + (min(len(self._slow), MOST_SLOW) if self._slow else self._ahead)
 
     def run(self, turn: Callable[[], bool]) -> None:
         """Serve what is asked for. `turn`, called in each round, asks for more and says whether to go on; what is left
@@ -126,11 +132,13 @@ class Switchboard:
                 while turn():
                     self._loop.go_round(self._patience())
                     self._look_at_the_time()
+                    self._tell()
             finally:
                 for connection in [*self._busy, *self._slow]:
                     self._close(connection)
                 self._waiting.clear()
                 self._again.clear()
+                self._answered.clear()
                 self._loop.drop_later()
 
     def close(self) -> None:
@@ -140,8 +148,16 @@ class Switchboard:
             self._close(connection)
         self._loop.close()
 
+    def _tell(self) -> None:
+        """Call back who has an answer: when all that came in is read and what waited is sent, not in between."""
+        while self._answered:
+            call, outcome = self._answered.popleft()
+            call.done(outcome)
+
     def _patience(self) -> float:
         """Return how long there is nothing to do unless something is heard."""
+        if self._answered:
+            return 0.0
         now = time.monotonic()
         waits = [_LONGEST_WAIT]
         if self._busy:
@@ -164,6 +180,8 @@ class Switchboard:
     # Connections ---------------------------------------------------------------------------------------------------
 
     def _open_more(self) -> None:
+        if not (self._waiting or self._again):
+            return
         if self._again and self._idle and not self._opening and self._places() < 1:
             self._close(self._idle[0])  # what a kept one lost is a fresh one's
         wanted = len(self._waiting) + len(self._again) - self._opening
@@ -190,9 +208,9 @@ class Switchboard:
             self._loop.listen(opened, partial(self._hear, connection))
             self._serve(connection)
         elif self._again:
-            self._again.popleft().done(Unanswered(opened))
+            self._answered.append((self._again.popleft(), Unanswered(opened)))
         elif self._waiting and not self._busy and not self._opening:
-            self._waiting.popleft().done(Unanswered(opened))
+            self._answered.append((self._waiting.popleft(), Unanswered(opened)))
         else:
             return  # nobody is in need, or has those that are open
         self._open_more()
@@ -247,7 +265,7 @@ class Switchboard:
             self._serve(connection)
         else:
             self._close(connection)
-        call.done(Reply(answer.status, answer.headers, answer.body))
+        self._answered.append((call, Reply(answer.status, answer.headers, answer.body)))
         self._open_more()
 
     def _fail(self, connection: _Connection, call: _Call, error: Exception) -> None:
@@ -255,7 +273,7 @@ class Switchboard:
         if isinstance(error, Lost) and connection.is_kept:
             self._again.append(call)  # a fresh one sends it once more, and is not forgiven
         else:
-            call.done(unanswered(error))
+            self._answered.append((call, unanswered(error)))
         self._open_more()
 
     def _leave(self, connection: _Connection) -> None:

@@ -25,7 +25,7 @@ class Overloaded(NotDelivered):
 
 
 class ConnectionsApi:
-    """`client` is `aws.clients.Sockets` or boto3's apigatewaymanagementapi: its endpoint is a setting, where Chalice's
+    """`client` is `aws.sockets.Sockets` or boto3's apigatewaymanagementapi: its endpoint is a setting, where Chalice's
     insists on https.
     """
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Executor, Future
 
-    from chalicelib.aws.clients import Sockets
     from chalicelib.aws.line import Reply
+    from chalicelib.aws.sockets import Sockets
     from chalicelib.aws.switchboard import Switchboard
     from chalicelib.notify.talks import Step, Talk
 

@@ -190,7 +190,7 @@ class Stores:
     @cached_property
     def talks(self) -> Talks:
         """The way to many sockets at once. Kept across invocations, as its connections are."""
-        from chalicelib.aws.clients import Sockets  # noqa: PLC0415
+        from chalicelib.aws.sockets import Sockets  # noqa: PLC0415
         from chalicelib.notify.post import ConnectionsApi  # noqa: PLC0415
         from chalicelib.notify.talks import InThreads  # noqa: PLC0415
 

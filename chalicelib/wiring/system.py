@@ -105,8 +105,8 @@ def sockets_client(url: str) -> Any:
     """Return what posts to sockets, in the same way. Not tried twice: a slow client must not cost its neighbours more
     than one time-out.
     """
-    from chalicelib.aws.clients import Sockets  # noqa: PLC0415
     from chalicelib.aws.endpoints import parse, surroundings  # noqa: PLC0415
+    from chalicelib.aws.sockets import Sockets  # noqa: PLC0415
 
     around = surroundings(os.environ)
     if around is None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003  Hypothesis reads the annotations
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -110,6 +110,19 @@ def test_a_table_s_and_a_queue_s_requests_are_signed_as_botocore_signs_them(aske
 @given(asked=POSTS)
 def test_a_socket_s_requests_are_signed_as_botocore_signs_them(asked: Asked) -> None:
     assert_the_same(asked)
+
+
+@settings(max_examples=500)
+@given(asked=POSTS, others=st.lists(POSTS, max_size=4))
+def test_requests_that_differ_in_their_path_alone_are_signed_as_each_by_itself(
+    asked: Asked, others: list[Asked]
+) -> None:
+    signer = Signer(asked.credentials, region=asked.region, service=asked.service)
+    alike = signer.alike(asked.method, asked.headers, asked.body, at=1_800_057_599)
+
+    for path in (asked.path, *(other.path for other in others), asked.path):
+        signed = {**alike.headers, "authorization": alike.authorization + alike.signature(path)}
+        assert signed == replace(asked, path=path).signed(1_800_057_599)
 
 
 @settings(max_examples=300)

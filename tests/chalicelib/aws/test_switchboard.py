@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import socket
 import threading
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.aws.endpoints import Endpoint
-from chalicelib.aws.line import Reply, Request, Unanswered
+from chalicelib.aws.exchange import written
+from chalicelib.aws.line import Reply, Unanswered
 from chalicelib.aws.switchboard import Switchboard
 from chalicelib.aws.trust import OWN_BUNDLES, Trust
+from chalicelib.aws.wire import Wire
 from tests.chalicelib.aws.scripted import (
     Scripted,
     breaks_off,
@@ -56,8 +59,8 @@ def a_board(endpoint: Endpoint, **options: Any) -> Iterator[Switchboard]:
             board.close()
 
 
-def posting(body: bytes) -> Request:
-    return Request("POST", "/", {"host": "sockets.example"}, body)
+def posting(body: bytes) -> bytes:
+    return written("POST", "/", {"host": "sockets.example"}, body)
 
 
 def asked(board: Switchboard, bodies: Iterable[bytes]) -> list[tuple[bytes, int | str]]:
@@ -84,14 +87,20 @@ def numbered(count: int) -> list[bytes]:
     return [b"%d" % number for number in range(count)]
 
 
+def waits_for(others: threading.Barrier) -> Step:
+    """Answer when as many requests have come."""
+
+    def step(connection: socket.socket) -> bool:
+        others.wait()
+        return says(200)(connection)
+
+    return step
+
+
 def test_as_many_requests_are_under_way_as_there_are_connections() -> None:
     together = threading.Barrier(8, timeout=5)
 
-    def when_all_have_come(connection: socket.socket) -> bool:
-        together.wait()
-        return says(200)(connection)
-
-    with Scripted([when_all_have_come] * 24) as server, a_board(server.endpoint, connections=8) as board:
+    with Scripted([waits_for(together)] * 24) as server, a_board(server.endpoint, connections=8) as board:
         came = asked(board, numbered(24))
 
     assert sorted(came) == sorted((body, 200) for body in numbered(24))
@@ -287,11 +296,79 @@ def test_a_request_larger_than_the_system_takes_at_once_is_sent_in_parts() -> No
     assert [len(body) for _, body in server.heard].count(len(large)) == 2
 
 
-def test_a_request_that_is_none_is_refused_and_nothing_is_opened() -> None:
-    with Scripted() as server, a_board(server.endpoint) as board, pytest.raises(ValueError, match="printable"):
-        board.ask(Request("POST", "/\r\n", {}, b""), lambda _: None)
+def test_free_connections_have_the_next_requests_before_anybody_hears_of_the_last_answers() -> None:
+    heard_when_told: list[int] = []
 
-    assert server.opened == 0
+    def told(_: object) -> None:
+        time.sleep(0.05)  # what was sent meanwhile is heard by then
+        heard_when_told.append(len(server.heard))
+
+    def turn() -> bool:
+        if not heard_when_told:
+            for number in range(board.room):
+                board.ask(posting(b"%d" % number), told)
+            time.sleep(0.3)  # all answers are there when it listens
+        return len(heard_when_told) < 10
+
+    together = threading.Barrier(8, timeout=5)
+    with (
+        Scripted(by=lambda _, body: waits_for(together) if body == b"warm" else says(200)) as server,
+        a_board(server.endpoint, connections=8) as board,
+    ):
+        asked(board, [b"warm"] * 8)
+        server.heard.clear()
+        board.run(turn)
+
+    assert heard_when_told == [10] * 10
+
+
+def test_a_quarter_more_may_be_asked_for_than_there_are_connections_unless_a_call_is_slow() -> None:
+    rooms: list[tuple[float, int]] = []
+    began = time.monotonic()
+    came: list[Any] = []
+
+    def turn() -> bool:
+        if not rooms:
+            board.ask(posting(b"slow"), came.append)
+            board.later(0.1, lambda: None)
+            board.later(0.4, lambda: None)
+        rooms.append((time.monotonic() - began, board.room))
+        return not came
+
+    with (
+        Scripted(by=lambda *_: is_silent(2)) as server,
+        a_board(server.endpoint, connections=8, read_timeout=0.8) as board,
+    ):
+        board.run(turn)
+        at_rest = board.room
+
+    assert {room for at, room in rooms if at < 0.19} == {10}
+    assert {room for at, room in rooms if 0.3 < at < 0.75} == {9}
+    assert at_rest == 10
+
+
+def test_what_cannot_be_sent_at_all_is_told_at_once_but_not_while_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes: list[Any] = []
+
+    def refuses(*_: object) -> None:
+        raise OSError(errno.ENOBUFS, "no buffer space")
+
+    def turn() -> bool:
+        if not heard_while_asking:
+            board.ask(posting(b"0"), outcomes.append)
+            heard_while_asking.extend([*outcomes, "nothing"])
+        return not outcomes
+
+    heard_while_asking: list[Any] = []
+    with Scripted([says(200)]) as server, a_board(server.endpoint, connections=1) as board:
+        asked(board, [b"warm"])
+        monkeypatch.setattr(Wire, "begin", refuses)
+        began = time.monotonic()
+        board.run(turn)
+
+    assert heard_while_asking == ["nothing"]
+    assert [str(outcome) for outcome in outcomes] == ["OSError"]
+    assert time.monotonic() - began < 0.5
 
 
 def test_what_a_run_leaves_behind_goes_nowhere() -> None:

@@ -9,8 +9,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from chalicelib.aws.clients import Sockets
 from chalicelib.aws.endpoints import parse, surroundings
+from chalicelib.aws.sockets import Sockets
 from chalicelib.notify.post import ConnectionsApi
 from chalicelib.notify.tell import GoneAway, NotDelivered
 from devtool import environment

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from chalicelib.aws.clients import Sockets
 from chalicelib.aws.endpoints import surroundings
+from chalicelib.aws.sockets import Sockets
 from chalicelib.aws.switchboard import Switchboard
 from chalicelib.errors import AccessUnknown, Unavailable
 from chalicelib.model.access import Epoch, Kind
