@@ -8,10 +8,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import signal
 import ssl
 import sys
+import time
 import zlib
-from collections import Counter
+from collections import Counter, deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,8 +40,7 @@ _END_OF_HEAD = b"\r\n\r\n"
 class Desk:
     """What all connections share: the answers, and the counts."""
 
-    def __init__(self, delay: float, answers: dict[str, Any]) -> None:
-        self.delay = delay
+    def __init__(self, answers: dict[str, Any]) -> None:
         self._ready: dict[str, bytes] = {}
         self._by_text: dict[str, list[tuple[bytes, bytes]]] = {}
         for name, answer in {**USUAL, **answers}.items():
@@ -87,12 +89,48 @@ class Desk:
         return self._unknown if computed is None else _response(computed(json.loads(body)))
 
 
+class Clock:
+    """What is to be called when the server's one delay is over.
+
+    The timers of asyncio and uvloop know whole milliseconds: of many answers under way some left one too early and most
+    one too late, where a single client's were on time.
+    """
+
+    def __init__(self, delay: float, loop: asyncio.AbstractEventLoop) -> None:
+        self._delay = delay
+        self._due: deque[tuple[float, Callable[[], None]]] = deque()
+        """In order, for all wait equally long."""
+        loop.add_signal_handler(signal.SIGALRM, self._ring)
+
+    def later(self, call: Callable[[], None]) -> None:
+        """Call when the delay is over; at once where there is none."""
+        if not self._delay:
+            call()
+            return
+        self._due.append((time.monotonic() + self._delay, call))
+        if len(self._due) == 1:
+            signal.setitimer(signal.ITIMER_REAL, self._delay)
+
+    def stop(self) -> None:
+        """Call nothing more."""
+        self._due.clear()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _ring(self) -> None:
+        while self._due:
+            left = self._due[0][0] - time.monotonic()
+            if left > 0:
+                signal.setitimer(signal.ITIMER_REAL, left)
+                return
+            self._due.popleft()[1]()
+
+
 class Connection(asyncio.Protocol):
     """One connection, kept alive; requests may follow each other before they are answered."""
 
-    def __init__(self, desk: Desk, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, desk: Desk, clock: Clock) -> None:
         self._desk = desk
-        self._loop = loop
+        self._clock = clock
         self._heard = bytearray()
         self._transport: Any = None
 
@@ -116,13 +154,7 @@ class Connection(asyncio.Protocol):
                 return
             body = bytes(self._heard[begins:ends])
             del self._heard[:ends]
-            self._answer(self._desk.response(head, body))
-
-    def _answer(self, response: bytes) -> None:
-        if self._desk.delay:
-            self._loop.call_later(self._desk.delay, self._transport.write, response)
-        else:
-            self._transport.write(response)
+            self._clock.later(partial(self._transport.write, self._desk.response(head, body)))
 
 
 def _operation(head: bytes) -> str:
@@ -178,12 +210,12 @@ _COMPUTED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 async def _serve(asked: dict[str, Any]) -> None:
     loop = asyncio.get_running_loop()
-    desk = Desk(asked["delay"], asked["answers"])
+    desk, clock = Desk(asked["answers"]), Clock(asked["delay"], loop)
     context = None
     if asked["certificate"]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(asked["certificate"], asked["key"])
-    listening = await loop.create_server(lambda: Connection(desk, loop), "127.0.0.1", 0, ssl=context, backlog=2048)
+    listening = await loop.create_server(lambda: Connection(desk, clock), "127.0.0.1", 0, ssl=context, backlog=2048)
     _say({"port": listening.sockets[0].getsockname()[1]})
     commands = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
@@ -191,6 +223,7 @@ async def _serve(asked: dict[str, Any]) -> None:
         if line.strip() == b"forget":
             desk.forget()
         _say(desk.counts())
+    clock.stop()
     listening.close()
 
 

@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -89,6 +90,26 @@ def test_an_answer_takes_its_time_and_holds_up_no_other() -> None:
             line.close()
 
     assert 0.1 <= took < 0.8
+
+
+def test_no_answer_leaves_before_its_time_whatever_others_are_under_way() -> None:
+    took: list[float] = []
+
+    def ask(aws: Server, pause: float) -> None:
+        line = opened(aws)
+        for _ in range(20):
+            time.sleep(pause)
+            began = time.monotonic()
+            asked(line, "PutItem", {})
+            took.append(time.monotonic() - began)
+        line.close()
+
+    with server(delay=0.010, tls=False) as aws, ThreadPoolExecutor(4) as pool:
+        for future in [pool.submit(ask, aws, pause) for pause in (0.0, 0.0003, 0.0007, 0.0013)]:
+            future.result()
+
+    assert len(took) == 80
+    assert min(took) >= 0.010
 
 
 def test_a_message_is_answered_with_its_sum_as_boto3_checks_it() -> None:
