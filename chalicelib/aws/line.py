@@ -15,10 +15,12 @@ from __future__ import annotations
 import select
 import time
 import weakref
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from chalicelib.aws.connecting import BROKEN, CONNECT_TIMEOUT, Lost, connected
-from chalicelib.aws.exchange import PIECE, Answer, Garbled, written
+from chalicelib.aws.exchange import PIECE, Answer, Garbled
 from chalicelib.aws.trust import Trust, trust
 
 if TYPE_CHECKING:
@@ -34,21 +36,12 @@ class Unanswered(Exception):
     """No answer came, or half of one; the request may have been carried out."""
 
 
-class Reply(NamedTuple):
+class Reply(Struct, frozen=True):
     """An answer, whatever its status; header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-class Request(NamedTuple):
-    """What is sent: a path without a query, headers with `host` among them."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes = b""
 
 
 class _Connection:
@@ -132,17 +125,11 @@ class Line:
         self._trust = believing
         self._kept: list[_Connection] = []
 
-    def send(self, request: Request, *, within: float | None = None) -> Reply:
-        """Send a request and return the answer. `within` seconds bound it, beside the line's own time-outs.
-
-        Raises Unanswered; ValueError for a request that is none, before anything is sent.
-        """
-        return self.exchange(written(*request), within=within)
-
     def exchange(
         self, sent: bytes, *, within: float | None = None, meanwhile: Callable[[], None] | None = None
     ) -> Reply:
-        """Send a request that is written already, and return the answer; the rest is as in `send`.
+        """Send a request, as its bytes are, and return the answer. `within` seconds bound it, beside the line's own
+        time-outs. Raises Unanswered.
 
         `meanwhile` is called once it is sent, and again if it is sent again: nobody waits for what is done there.
         """

@@ -14,8 +14,10 @@ import re
 import time
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from chalicelib.model.values import Discreet
 
@@ -37,7 +39,7 @@ class Credentials(Discreet, frozen=True, kw_only=True):
     session_token: str | None = None
 
 
-class Form(NamedTuple):
+class Form(Struct, frozen=True, kw_only=True):
     """Requests that differ in their body and their time alone."""
 
     headers: Mapping[str, str]
