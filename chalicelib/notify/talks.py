@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
     from chalicelib.notify.tell import HangUp, Post
 
 
-class Say(NamedTuple):
+class Say(Struct, frozen=True):
     """Post a message. GoneAway or NotDelivered is thrown in."""
 
     connection_id: str
     message: bytes
 
 
-class End(NamedTuple):
+class End(Struct, frozen=True):
     """Close the socket. GoneAway or NotDelivered is thrown in."""
 
     connection_id: str
 
 
-class Wait(NamedTuple):
+class Wait(Struct, frozen=True):
     """Go on in so many seconds; others go on meanwhile."""
 
     seconds: float
 
 
-class Aside(NamedTuple):
+class Aside(Struct, frozen=True):
     """Ask somebody else than the socket, and wait for the answer; others go on meanwhile."""
 
     work: Callable[[], Any]
