@@ -36,6 +36,7 @@ def make_ready(wired: Wiring) -> None:
         return
     try:
         READY[name](wired)
+        _connect(wired.table_client)
     except Exception as error:  # noqa: BLE001  a function that does not start can answer nobody, nor deny
         log.failure("function.unready", error, function=name)
 
@@ -45,68 +46,31 @@ def _api(wired: Wiring) -> None:
     from chalicelib.intake import reading  # noqa: F401, PLC0415
 
     _ = wired.intake, wired.standing, wired.known_access
-    _connect(wired.table_client, wired.keys_client)
+    _connect(wired.keys_client)
 
 
 def _authorize(wired: Wiring) -> None:
     from chalicelib.admit import answer  # noqa: F401, PLC0415
 
     _ = wired.verifier, wired.policies, wired.known_access, wired.meter
-    _connect(wired.table_client)
 
 
-def _advance(wired: Wiring) -> None:
-    _ = wired.advance
-    _connect(wired.table_client)
+def _connect(client: Any) -> None:
+    """Open a connection of a client of ours; boto3's opens its own when it is asked."""
+    if line := getattr(client, "line", None):
+        line.open()
 
 
-def _notify(wired: Wiring) -> None:
-    _ = wired.notify, wired.pushing_pool
-    _connect(wired.table_client)
-
-
-def _work(wired: Wiring) -> None:
-    _ = wired.work
-    _connect(wired.table_client)
-
-
-def _sweep(wired: Wiring) -> None:
-    _ = wired.sweep
-    _connect(wired.table_client)
-
-
-def _refresh_due(wired: Wiring) -> None:
-    _ = wired.schedule
-    _connect(wired.table_client)
-
-
-def _door(wired: Wiring) -> None:
-    _ = wired.door
-    _connect(wired.table_client)
-
-
-def _hearing(wired: Wiring) -> None:
-    _ = wired.hearing
-    _connect(wired.table_client)
-
-
-def _connect(*clients: Any) -> None:
-    """Open a connection of each client of ours; boto3's opens its own when it is asked."""
-    for client in clients:
-        if line := getattr(client, "line", None):
-            line.open()
-
-
-READY: Final[Mapping[str, Callable[[Wiring], None]]] = {
+READY: Final[Mapping[str, Callable[[Wiring], object]]] = {
     "app": _api,
     "authorize": _authorize,
-    "advance": _advance,
-    "notify": _notify,
-    "work": _work,
-    "sweep": _sweep,
-    "refresh_due": _refresh_due,
-    "connect": _door,
-    "message": _hearing,
-    "disconnect": _door,
+    "advance": lambda wired: wired.advance,
+    "notify": lambda wired: (wired.notify, wired.pushing_pool),
+    "work": lambda wired: wired.work,
+    "sweep": lambda wired: wired.sweep,
+    "refresh_due": lambda wired: wired.schedule,
+    "connect": lambda wired: wired.door,
+    "message": lambda wired: wired.hearing,
+    "disconnect": lambda wired: wired.door,
 }
-"""By the name behind `app.` of a function's handler."""
+"""By the name behind `app.` of a function's handler: what it has beside a connection to the table."""
