@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
+_DATE: Final = "x-amz-date"
 _SAFE_IN_PATHS: Final = "/~"
 _ESCAPED: Final = re.compile(r"[A-Za-z0-9/%@._~\-]+")
 
@@ -51,6 +52,25 @@ class Form(Struct, frozen=True, kw_only=True):
     """The canonical request around its date, up to the digest of the body."""
 
 
+class Alike(Struct, frozen=True, kw_only=True):
+    """Requests of one time that differ in their path alone."""
+
+    headers: Mapping[str, str]
+    """All of theirs but `authorization`."""
+    authorization: str
+    """Up to the signature."""
+    before_path: str
+    behind_path: str
+    """The canonical request around its path."""
+    before_digest: str
+    key: bytes
+
+    def signature(self, path: str) -> str:
+        """Sign the one with this path. Raises ValueError as `Signer.form` does."""
+        canonical = f"{self.before_path}{_canonical_path(path)}{self.behind_path}"
+        return _signature(self.key, self.before_digest, canonical)
+
+
 class Signer:
     """Signs for one service in one region. Safe to share among threads: what it remembers is replaced whole."""
 
@@ -61,59 +81,62 @@ class Signer:
         self._key = ("", b"")
         self._written = (0, "")
 
-    def signed(self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, at: int) -> dict[str, str]:
-        """Return `headers` with those that sign the request, at a time in seconds since 1970.
-
-        Names are in lower case, and `host` is among them; `path` is as it will be sent, without a query. Raises
-        ValueError for a path with an empty segment or a step, which the other side would read as another.
-        """
-        alike = self.alike(method, headers, body, at=at)
-        return {**alike.headers, "authorization": alike.authorization + alike.signature(path)}
-
     def alike(self, method: str, headers: Mapping[str, str], body: bytes, *, at: int) -> Alike:
-        """Return what signs requests that differ in nothing but their path; the rest is as in `signed`."""
+        """Return what signs requests that differ in their path alone, at a time in seconds since 1970.
+
+        Names of headers are in lower case, and `host` is among them.
+        """
         moment = self._time(at)
-        sent = {**headers, "x-amz-date": moment}
-        if self._credentials.session_token is not None:
-            sent["x-amz-security-token"] = self._credentials.session_token
-        names = sorted(sent)
-        signed = ";".join(names)
-        lines = "".join([f"{name}:{' '.join(sent[name].split())}\n" for name in names])
-        scope = f"{moment[:8]}/{self._region}/{self._service}/aws4_request"
+        sent = self._with_token({**headers, _DATE: moment})
+        names = ";".join(sorted(sent))
         return Alike(
-            sent,
-            f"{_ALGORITHM} Credential={self._credentials.access_key}/{scope}, SignedHeaders={signed}, Signature=",
-            (f"{method}\n", f"\n\n{lines}\n{signed}\n{sha256(body).hexdigest()}"),
-            f"{_ALGORITHM}\n{moment}\n{scope}\n",
-            self._key_of(moment[:8]),
+            headers=sent,
+            authorization=self._authorization(moment, names),
+            before_path=f"{method}\n",
+            behind_path=f"\n\n{_lines(sent)}\n{names}\n{sha256(body).hexdigest()}",
+            before_digest=self._before_digest(moment),
+            key=self._key_of(moment[:8]),
         )
 
     def form(self, method: str, path: str, headers: Mapping[str, str]) -> Form:
-        """Return what `sign` needs of requests that differ in their body and their time alone; else as `signed`."""
-        sent = dict(headers)
-        if self._credentials.session_token is not None:
-            sent["x-amz-security-token"] = self._credentials.session_token
-        lines = {name: f"{name}:{' '.join(sent[name].split())}\n" for name in sent}
-        before = "".join([lines[name] for name in sorted(lines) if name < "x-amz-date"])
-        behind = "".join([lines[name] for name in sorted(lines) if name > "x-amz-date"])
-        names = ";".join(sorted({*sent, "x-amz-date"}))
+        """Return what `sign` needs of requests that differ in their body and their time alone.
+
+        Names of headers are in lower case, and `host` is among them; `path` is as it will be sent, without a query.
+        Raises ValueError for a path with an empty segment or a step, which the other side would read as another.
+        """
+        sent = self._with_token(headers)
+        before = _lines({name: value for name, value in sent.items() if name < _DATE})
+        behind = _lines({name: value for name, value in sent.items() if name > _DATE})
+        names = ";".join(sorted({*sent, _DATE}))
         return Form(
             headers=sent,
             names=names,
-            before_date=f"{method}\n{_canonical_path(path)}\n\n{before}x-amz-date:",
+            before_date=f"{method}\n{_canonical_path(path)}\n\n{before}{_DATE}:",
             behind_date=f"\n{behind}\n{names}\n",
         )
 
     def sign(self, form: Form, body: bytes, *, at: int) -> tuple[str, str]:
-        """Return the `x-amz-date` and the `authorization` of a request of this form."""
+        """Return the `x-amz-date` and the `authorization` of a request of this form; `at` as in `alike`."""
         moment = self._time(at)
-        day = moment[:8]
-        scope = f"{day}/{self._region}/{self._service}/aws4_request"
         canonical = f"{form.before_date}{moment}{form.behind_date}{sha256(body).hexdigest()}"
-        to_sign = f"{_ALGORITHM}\n{moment}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.digest(self._key_of(day), to_sign.encode(), "sha256").hex()
-        credential = f"{self._credentials.access_key}/{scope}"
-        return moment, f"{_ALGORITHM} Credential={credential}, SignedHeaders={form.names}, Signature={signature}"
+        signature = _signature(self._key_of(moment[:8]), self._before_digest(moment), canonical)
+        return moment, self._authorization(moment, form.names) + signature
+
+    def _with_token(self, headers: Mapping[str, str]) -> dict[str, str]:
+        token = self._credentials.session_token
+        return {**headers, **({} if token is None else {"x-amz-security-token": token})}
+
+    def _scope(self, moment: str) -> str:
+        return f"{moment[:8]}/{self._region}/{self._service}/aws4_request"
+
+    def _before_digest(self, moment: str) -> str:
+        """Return what is to sign, up to the digest of the canonical request."""
+        return f"{_ALGORITHM}\n{moment}\n{self._scope(moment)}\n"
+
+    def _authorization(self, moment: str, names: str) -> str:
+        """Return the header, up to the signature."""
+        credential = f"{self._credentials.access_key}/{self._scope(moment)}"
+        return f"{_ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature="
 
     def _time(self, at: int) -> str:
         known, text = self._written
@@ -132,31 +155,14 @@ class Signer:
         return key
 
 
-class Alike:
-    """Requests of one time that differ in their path alone: all their headers, but for the signature in the last."""
+def _lines(headers: Mapping[str, str]) -> str:
+    """Write headers as a canonical request has them."""
+    return "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in sorted(headers)])
 
-    __slots__ = ("_around_path", "_before_digest", "_key", "authorization", "headers")
 
-    def __init__(
-        self,
-        headers: Mapping[str, str],
-        authorization: str,
-        around_path: tuple[str, str],
-        before_digest: str,
-        key: bytes,
-    ) -> None:
-        self.headers = headers
-        self.authorization = authorization
-        self._around_path = around_path
-        self._before_digest = before_digest
-        self._key = key
-
-    def signature(self, path: str) -> str:
-        """Sign the one with this path. Raises ValueError as `Signer.signed` does."""
-        before, behind = self._around_path
-        canonical = f"{before}{_canonical_path(path)}{behind}"
-        to_sign = f"{self._before_digest}{sha256(canonical.encode()).hexdigest()}"
-        return hmac.digest(self._key, to_sign.encode(), "sha256").hex()
+def _signature(key: bytes, before_digest: str, canonical: str) -> str:
+    to_sign = f"{before_digest}{sha256(canonical.encode()).hexdigest()}"
+    return hmac.digest(key, to_sign.encode(), "sha256").hex()
 
 
 @lru_cache(maxsize=4_096)

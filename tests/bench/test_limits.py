@@ -16,6 +16,7 @@ from bench import behind, login
 from bench.limits import authorizer, intake, join, notify, settle, wire, worker
 from bench.server import server
 from chalicelib.aws.signature import Credentials, Signer
+from tests.chalicelib.aws.signing import signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +53,7 @@ def test_a_signature_is_the_one_that_ours_is_which_is_botocores(
     credentials = Credentials(access_key="test", secret_key="test", session_token=sent.pop("x-amz-security-token"))
     signer = Signer(credentials, region="us-east-1", service=service)
     assert first == f"POST {path} HTTP/1.1"
-    assert authorization == signer.signed("POST", path, sent, body, at=at)["authorization"]
+    assert authorization == signed(signer, "POST", path, sent, body, at=at)["authorization"]
 
 
 def test_the_intake_seals_the_token_and_puts_nothing_of_it_in_the_clear() -> None:

@@ -11,6 +11,7 @@ from chalicelib.aws.json_service import BUDGET, JsonService, Refused
 from chalicelib.aws.line import Line, Unanswered
 from chalicelib.aws.signature import Credentials, Signer
 from tests.chalicelib.aws.scripted import Scripted, closes, is_silent, says
+from tests.chalicelib.aws.signing import signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -183,7 +184,7 @@ def test_calls_of_one_operation_are_signed_each_by_its_body_and_time(server: Scr
 
     for (headers, body), at in zip(server.heard, (1_800_000_001, 1_800_057_600), strict=True):
         sent = {name: value for name, value in headers.items() if name in ("content-type", "host", "x-amz-target")}
-        expected = signer.signed("POST", "/", sent, body, at=at)
+        expected = signed(signer, "POST", "/", sent, body, at=at)
         assert {name: headers[name] for name in expected} == expected
 
 
