@@ -65,8 +65,8 @@ class Sealer(Struct, frozen=True):
 
     def seal(self, plaintext: bytes, place: Place, token_id: str) -> tuple[bytes, int]:
         """Return the sealed form and the version of the key that sealed it."""
-        branch = self.keyring.current(place.environment, place.domain)
-        return envelope.seal(plaintext, branch, _binding(place, token_id)), branch.version
+        key = self.newest(place.environment, place.domain)
+        return key.seal(plaintext, place, token_id), key.version
 
     def open(self, sealed: bytes, place: Place, token_id: str) -> bytes:
         """Return the plaintext. Raises SealBroken when it was altered or moved, or its key is gone."""
@@ -84,20 +84,20 @@ class Sealer(Struct, frozen=True):
 
         Raises SealBroken when it does not open, KeyGone when either key is gone.
         """
-        branch = self.keyring.version(place.environment, place.domain, version)
-        return envelope.seal(self.open(sealed, place, token_id), branch, _binding(place, token_id))
+        key = self.of_version(place.environment, place.domain, version)
+        return key.seal(self.open(sealed, place, token_id), place, token_id)
 
     def fingerprint(self, access_token: str, place: Place) -> str:
         """Return a secret's public name under the newest key."""
-        return envelope.fingerprint(access_token, self.keyring.current(place.environment, place.domain))
+        return self.newest(place.environment, place.domain).fingerprint(access_token)
 
     def version(self, place: Place) -> int:
         """Return the version of the key that seals and marks now."""
-        return self.keyring.current(place.environment, place.domain).version
+        return self.newest(place.environment, place.domain).version
 
     def mark(self, message: bytes, place: Place, version: int) -> bytes:
         """Return the keyed hash of a request's body under one version of the key."""
-        return envelope.mark(message, self.keyring.version(place.environment, place.domain, version), "body")
+        return self.of_version(place.environment, place.domain, version).mark(message)
 
 
 def _binding(place: Place, token_id: str) -> Binding:
