@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 PIECE: Final = 65_536
 """Bytes taken at once: more than a TLS record holds, so that none is left where the system does not see it."""
@@ -137,9 +137,8 @@ class Answer:
             name, colon, value = line.partition(":")
             if not colon:
                 raise Garbled("the answer has a header that is none")
-            headers[name.lower()] = value.strip(" \t")
-        if len(headers) < len(lines):
-            headers = _joined(lines)
+            name, value = name.lower(), value.strip(" \t")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
         if "" in headers or "".join(headers).encode().translate(None, _IN_NAMES):
             raise Garbled("the answer has a header that is none")
         self.headers = headers
@@ -223,16 +222,6 @@ class Answer:
     def _refuse_beyond(self, size: int) -> None:
         if size > LARGEST_BODY:
             raise Garbled("the answer is too large")
-
-
-def _joined(lines: Iterable[str]) -> dict[str, str]:
-    """Return headers of which one came twice or more."""
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        name, value = name.lower(), value.strip(" \t")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
 
 
 def _is_number(text: str) -> bool:
