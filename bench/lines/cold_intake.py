@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import fresh, login, tree
-from bench.figures import LIMIT, OURS, PEER, Line, Target, compared, interleaved, middle
-from bench.function import in_runtime, other, ours
+from bench import cold, fresh, login, tree
+from bench.figures import LIMIT, OURS, PEER, Target
+from bench.function import other, ours
 from bench.server import server
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from bench.figures import Scale
+    from bench.figures import Line, Scale
     from bench.function import Function
     from bench.server import Server
 
@@ -32,28 +31,18 @@ def measure(scale: Scale) -> list[Line]:
             PEER: other("peers.usual", others, usual),
             LIMIT: other("limits.intake", others, bare),
         }
-        return [
-            _measured("cold intake", functions, aws, scale),
-            _measured(
-                "cold intake, in Lambda's runtime", {who: in_runtime(one) for who, one in functions.items()}, aws, scale
-            ),
-        ]
-
-
-def _measured(name: str, functions: Mapping[str, Function], aws: Server, scale: Scale) -> Line:
-    asked = {who: _operations(aws, function) for who, function in functions.items()}
-    walls: dict[str, list[float]] = {who: [] for who in functions}
-    samples = interleaved(
-        scale.of(full=15, quick=3),
-        {who: fresh.taking(function, login.event, walls[who]) for who, function in functions.items()},
-    )
-    details = [
-        f"wall time: {', '.join(f'{who} {middle(taken):.0f} ms' for who, taken in walls.items())}",
-        *(f"{who} asks AWS for {operations}" for who, operations in asked.items()),
-        "beyond the limit ours checks the body and what the caller may do, finds and unwraps the domain's key,",
-        "derives the record's from it, marks the body and signs a receipt",
-    ]
-    return compared(name, "ms of processor", samples, TARGET, details=details)
+        return cold.lines(
+            "cold intake",
+            functions,
+            login.event,
+            partial(_operations, aws),
+            TARGET,
+            rounds=scale.of(full=15, quick=3),
+            notes=[
+                "beyond the limit ours checks the body and what the caller may do, finds and unwraps the domain's key,",
+                "derives the record's from it, marks the body and signs a receipt",
+            ],
+        )
 
 
 def _operations(aws: Server, function: Function) -> str:

@@ -6,18 +6,19 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import behind, fresh, login, tree
-from bench.figures import LIMIT, OURS, PEER, Line, Target, compared, interleaved, middle
-from bench.function import in_runtime, other, ours
+from bench import behind, cold, fresh, login, tree
+from bench.figures import LIMIT, OURS, PEER, Target
+from bench.function import other, ours
 from bench.server import server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from bench.figures import Scale
+    from bench.figures import Line, Scale
     from bench.function import Function
     from bench.server import Server
 
@@ -50,33 +51,22 @@ def measure(scale: Scale) -> list[Line]:
         bare, usual = login.environments(aws, Path(folder))
         # Whoever fetches keys from the issuer believes what Python does; here that is this server as well.
         usual |= {"SSL_CERT_FILE": usual["AWS_CA_BUNDLE"], "JWKS_URL": f"{aws.url}/jwks.json"}
-        measured = []
+        measured: list[Line] = []
         for task in TASKS:
             functions = {
                 OURS: ours(task.handler, finished, bare),
                 PEER: other(f"peers.{task.name}", others, usual),
                 LIMIT: other(f"limits.{task.name}", others, bare),
             }
-            name = f"cold {task.name}"
-            measured.append(_measured(name, task, functions, aws, scale))
-            functions = {who: in_runtime(one) for who, one in functions.items()}
-            measured.append(_measured(f"{name}, in Lambda's runtime", task, functions, aws, scale))
+            measured += cold.lines(
+                f"cold {task.name}",
+                functions,
+                task.event,
+                partial(_operations, task, aws),
+                TARGET,
+                rounds=scale.of(full=9, quick=1),
+            )
         return measured
-
-
-def _measured(name: str, task: Task, functions: Mapping[str, Function], aws: Server, scale: Scale) -> Line:
-    asked = {who: _operations(task, aws, function) for who, function in functions.items()}
-    walls: dict[str, list[float]] = {who: [] for who in functions}
-    samples = interleaved(
-        scale.of(full=9, quick=1),
-        {who: fresh.taking(function, task.event, walls[who]) for who, function in functions.items()},
-        warm_up=0,  # seeing that it works has warmed it up
-    )
-    details = [
-        f"wall time: {', '.join(f'{who} {middle(taken):.0f} ms' for who, taken in walls.items())}",
-        *(f"{who} asks for {operations}" for who, operations in asked.items()),
-    ]
-    return compared(name, "ms of processor", samples, TARGET, details=details)
 
 
 def _operations(task: Task, aws: Server, function: Function) -> str:
